@@ -1,0 +1,1 @@
+"""Reprise: conversations whose answers can be redone without losing anything."""

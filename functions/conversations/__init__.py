@@ -1,0 +1,1 @@
+"""Conversations and messages, sync and streamed: docs/conversations.md."""

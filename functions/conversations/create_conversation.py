@@ -1,0 +1,27 @@
+"""POST /v1/chat/conversations: an empty conversation."""
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from mangum import Mangum
+from reprise.engine import conversations
+from reprise.web.callers import CurrentCaller
+from reprise.web.engine import engine
+
+from conversations.wire import NewConversation, conversation_object, success, surface
+
+DEFAULT_TITLE = "New conversation"
+
+app = surface()
+
+
+@app.post("/v1/chat/conversations", status_code=201)
+def create_conversation(
+    request: Request, caller: CurrentCaller, body: NewConversation | None = None
+) -> JSONResponse:
+    title = (body and body.title) or DEFAULT_TITLE
+    conversation = conversations.create(engine(), caller.owner, title)
+    data = conversation_object(conversation, caller)
+    return success(request, data, "Conversation created successfully", 201)
+
+
+handler = Mangum(app, lifespan="off")

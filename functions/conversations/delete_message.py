@@ -1,0 +1,20 @@
+"""DELETE /v1/chat/messages/{message_id}: hides this one message; its replies stay."""
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from mangum import Mangum
+from reprise.engine import reading
+from reprise.web.callers import CurrentCaller
+
+from conversations.wire import success, surface
+
+app = surface()
+
+
+@app.delete("/v1/chat/messages/{message_id}")
+def delete_message(request: Request, caller: CurrentCaller, message_id: str) -> JSONResponse:
+    reading.hide(caller.owner, message_id)
+    return success(request, None, "Message deleted successfully")
+
+
+handler = Mangum(app, lifespan="off")

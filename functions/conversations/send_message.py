@@ -1,0 +1,47 @@
+"""POST /v1/chat/conversations/{conversation_id}/messages: a message, answered in full.
+
+Runs as a streaming function though its answer is JSON: a buffered one would end after 29 seconds.
+"""
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from mangum import Mangum
+from reprise.engine import turns
+from reprise.engine.begin import Options
+from reprise.web.app import deadline
+from reprise.web.callers import CurrentCaller
+from reprise.web.engine import engine
+
+from conversations.wire import NewMessage, message_object, success, surface
+
+app = surface()
+
+
+@app.post("/v1/chat/conversations/{conversation_id}/messages", status_code=201)
+async def send_message(
+    request: Request, caller: CurrentCaller, conversation_id: str, body: NewMessage
+) -> JSONResponse:
+    """Messages of another role than the user's are stored and not answered."""
+    if body.role != "user":
+        conversation, message = await turns.append(
+            engine(), caller.owner, conversation_id, body.role, body.content
+        )
+        stored = [message]
+    else:
+        generation = await turns.send(
+            engine(),
+            caller.owner,
+            conversation_id,
+            body.content,
+            Options(body.model, body.temperature),
+            deadline(request, engine().now),
+        )
+        answer = await generation.ended()
+        user, conversation = generation.begun.user, generation.begun.conversation
+        failed = answer is None or not answer.shown or answer.state == "error"
+        stored = [m for m in (user, None if failed else answer) if m]
+    data = [message_object(each, conversation) for each in stored]
+    return success(request, data, "Messages created successfully", 201)
+
+
+handler = Mangum(app, lifespan="off")

@@ -1,0 +1,35 @@
+"""POST /v1/chat/conversations/stream: a conversation with its first message, the answer
+streamed.
+"""
+
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+from mangum import Mangum
+from reprise.engine import turns
+from reprise.engine.begin import Options
+from reprise.web.app import deadline
+from reprise.web.callers import CurrentCaller
+from reprise.web.engine import engine
+from reprise.web.streams import event_stream
+
+from conversations.wire import StartedConversation, stream, surface
+
+app = surface()
+
+
+@app.post("/v1/chat/conversations/stream")
+async def start_conversation(
+    request: Request, caller: CurrentCaller, body: StartedConversation
+) -> StreamingResponse:
+    generation = await turns.start(
+        engine(),
+        caller.owner,
+        body.content,
+        body.title,
+        Options(body.model, body.temperature),
+        deadline(request, engine().now),
+    )
+    return event_stream(stream(generation.events(), generation.begun.conversation))
+
+
+handler = Mangum(app, lifespan="off")

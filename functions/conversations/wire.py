@@ -1,0 +1,177 @@
+"""The wire of this surface: its envelope, its objects, its errors, its events."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from reprise.accounts.callers import Caller
+from reprise.chat.errors import Conflict, Forbidden, NotFound, Unauthorized
+from reprise.chat.events import Begun, Ended, Event, Produced
+from reprise.chat.messages import MAX_TEXT, Conversation, Message, Role, Text
+from reprise.web.app import InvalidRequest, create_app, request_id
+from reprise.web.streams import DONE, sse
+
+MODEL_FAILED = "Failed to generate AI response"
+
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+
+
+class Body(BaseModel):
+    """Of a request: what has the wrong type is refused, what is unknown is ignored."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class Question(Body):
+    content: str = Field(min_length=1, max_length=MAX_TEXT)
+    model: str | None = Field(None, min_length=1, max_length=200)
+    temperature: float = Field(0.7, ge=0, le=2)
+
+
+class NewMessage(Question):
+    role: Role = "user"
+
+
+class NewConversation(Body):
+    title: Title | None = None
+
+
+class StartedConversation(Question):
+    title: Title | None = None
+
+
+class Rename(Body):
+    title: Title
+
+
+def surface() -> FastAPI:
+    """An app for one endpoint of this surface."""
+    return create_app(error_response)
+
+
+def iso(milliseconds: int) -> str:
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def conversation_object(conversation: Conversation, caller: Caller) -> dict[str, Any]:
+    return {
+        "id": conversation.id,
+        "title": conversation.title,
+        "user_id": caller.account_id,
+        "created_at": iso(conversation.created),
+        "updated_at": iso(conversation.activity),
+    }
+
+
+def message_object(message: Message, conversation: Conversation) -> dict[str, Any]:
+    usage = message.usage
+    return {
+        "id": message.id,
+        "conversation_id": conversation.id,
+        "parent_id": message.parent,
+        "role": message.role,
+        "content": message.text,
+        "model": message.model,
+        "state": message.state,
+        "finish_reason": message.finish_reason,
+        "prompt_tokens": usage.input if usage else None,
+        "completion_tokens": usage.output if usage else None,
+        "total_tokens": usage.total if usage else None,
+        "created_at": iso(message.created),
+        "updated_at": iso(message.updated),
+    }
+
+
+def _frame(request: Request) -> dict[str, Any]:
+    """What every body says of its request."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"request_id": request_id(request), "timestamp": now}
+
+
+def success(
+    request: Request, data: Any, message: str, status: int = 200, **meta: Any
+) -> JSONResponse:
+    body = {"success": True, "data": data, "message": message, **meta, **_frame(request)}
+    return JSONResponse(body, status)
+
+
+def around(request: Request, message: str, **data: Any) -> tuple[str, str]:
+    """The envelope before and behind a list that is written piece by piece: the list is `data`, or,
+    where there is `data`, its last field `chatMessages`.
+    """
+    rest = {"message": message, **_frame(request)}
+    before = '{"success":true,"data":'
+    after = "," + json.dumps(rest)[1:]
+    if data:
+        return before + json.dumps(data, ensure_ascii=False)[
+            :-1
+        ] + ',"chatMessages":[', "]}" + after
+    return before + "[", "]" + after
+
+
+def error_response(request: Request, error: Exception) -> JSONResponse:
+    """This surface's shape of an error, with its status."""
+    details: dict[str, Any] | None = None
+    match error:
+        case InvalidRequest(problems=problems):
+            status, code, text, details = 400, "VALIDATION_001", "Invalid request", problems
+        case Unauthorized():
+            status, code, text = 401, "AUTH_001", "A valid API key is required"
+        case Forbidden():
+            status, code, text = 403, "AUTH_002", str(error)
+        case NotFound(what=what):
+            status, code, text = 404, "NOT_FOUND_001", f"{what} not found"
+        case Conflict(generation=str(generation)):
+            status, code, text = 409, "CONFLICT_001", "An answer is being generated"
+            details = {"generation_id": generation}
+        case Conflict():
+            status, code, text = 409, "CONFLICT_001", "The conversation has just been changed"
+        case _:
+            status, code, text = 500, "INTERNAL_001", "Something went wrong, please try again"
+    body: dict[str, Any] = {"code": code, "message": text}
+    if details is not None:
+        body["details"] = details
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return JSONResponse({"success": False, "error": body, **_frame(request)}, status, headers)
+
+
+def encode(event: Event, conversation: Conversation) -> bytes:
+    """An event of a generation on this surface's stream; empty for what it has no word for."""
+    match event:
+        case Begun(created=True, user=Message() as user):
+            said = message_object(user, conversation)
+            opened = {
+                "conversation_id": conversation.id,
+                "conversationId": conversation.id,
+                "user_message": said,
+                "userMessage": said,
+            }
+            return sse({"type": "conversation_created", "data": opened})
+        case Begun(user=Message() as user):
+            return sse({"type": "user_message", "data": message_object(user, conversation)})
+        case Produced(part=Text(text)):
+            return sse({"type": "ai_chunk", "data": text})
+        case Ended(message=Message() as answer) if answer.shown and answer.state != "error":
+            return sse({"type": "ai_complete", "data": message_object(answer, conversation)})
+        case Ended():
+            return sse({"type": "error", "data": MODEL_FAILED})
+    return b""
+
+
+async def stream(events: AsyncIterator[Event], conversation: Conversation) -> AsyncIterator[bytes]:
+    """A generation as this surface streams it."""
+    async for event in events:
+        if written := encode(event, conversation):
+            yield written
+    yield DONE
+
+
+async def unanswered(conversation: Conversation, message: Message) -> AsyncIterator[bytes]:
+    """The stream of a message that nobody shall answer."""
+    yield sse({"type": "user_message", "data": message_object(message, conversation)})
+    yield DONE

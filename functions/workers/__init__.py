@@ -1,0 +1,1 @@
+"""Functions that no client calls: the table's stream does."""

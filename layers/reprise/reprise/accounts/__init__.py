@@ -1,0 +1,1 @@
+"""Who is asking: accounts, their keys, and what they may do."""

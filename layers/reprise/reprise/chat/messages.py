@@ -1,0 +1,145 @@
+"""Messages and conversations as values. Ids and time come from outside; storing them is the
+store's.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+Role = Literal["system", "user", "assistant"]
+State = Literal["in-progress", "done", "stopped", "error"]
+FinishReason = Literal["stop", "length", "tool-calls", "stopped", "deadline", "error"]
+
+ROLES: tuple[str, ...] = get_args(Role)
+MAX_TEXT = 1_000_000  # characters of a message, on every surface
+
+
+@dataclass(frozen=True)
+class Text:
+    text: str
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    id: str
+    name: str
+    input: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    id: str
+    name: str
+    output: Any
+    failed: bool = False
+
+
+Part = Text | ToolCall | ToolResult
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens as the provider reported them."""
+
+    input: int
+    output: int
+
+    @property
+    def total(self) -> int:
+        return self.input + self.output
+
+
+@dataclass(frozen=True)
+class Message:
+    """One node of a conversation's tree.
+
+    `path` stands for the branch up to here; an answer in progress has its parent's. `before` is the
+    head that a redo replaced, kept until the answer ends so that a failed redo can give it back.
+    Times are milliseconds since the Unix epoch.
+    """
+
+    id: str
+    role: Role
+    parts: tuple[Part, ...]
+    parent: str | None
+    depth: int
+    path: bytes
+    state: State
+    created: int
+    updated: int
+    model: str | None = None
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+    hidden: bool = False
+    before: str | None = None
+    blob: str | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
+
+    @property
+    def shown(self) -> bool:
+        """Whether listings and the model's context have it: not hidden, and not an answer that
+        failed empty.
+        """
+        return not self.hidden and (bool(self.parts) or self.state in ("in-progress", "done"))
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A tree of messages. `head` is the tip of the shown branch, None while there is no message.
+
+    `owner` is the partition it lives in: see `store.keys`. `version` moves with every new head;
+    `activity` is when it last got a message or a new title, in milliseconds like `created`.
+    """
+
+    number: int
+    id: str
+    owner: str
+    title: str | None
+    head: str | None
+    version: int
+    created: int
+    activity: int
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who is writing the conversation's next answer; `generation` is the answer's message id."""
+
+    generation: str
+    expires: float = field(compare=False)
+
+    def live(self, now: float) -> bool:
+        return self.expires > now
+
+
+def path_hash(parent: bytes, role: Role, text: str) -> bytes:
+    """16 bytes that stand for a whole branch: white space is left out, because clients that resend
+    a history strip it.
+    """
+    bare = "".join(text.split())
+    return hashlib.sha256(parent + role.encode() + b"\0" + bare.encode()).digest()[:16]
+
+
+def join_text(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """Parts with adjacent texts made one and empty ones dropped."""
+    joined: list[Part] = []
+    run: list[str] = []
+
+    def close() -> None:
+        if text := "".join(run):
+            joined.append(Text(text))
+        run.clear()
+
+    for part in parts:
+        if isinstance(part, Text):
+            run.append(part.text)
+        else:
+            close()
+            joined.append(part)
+    close()
+    return tuple(joined)

@@ -1,0 +1,202 @@
+"""One run of a model, from the stored turn to the stored answer.
+
+It is a task of its own: whoever reads its events may go away, the answer is completed all the same.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any, Literal
+
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import PynamoDBException
+
+from reprise.chat.errors import UpstreamFailed
+from reprise.chat.events import Begun, Ended, Event, Produced
+from reprise.chat.messages import (
+    FinishReason,
+    Message,
+    State,
+    Usage,
+    join_text,
+    path_hash,
+)
+from reprise.engine.ask import ask
+from reprise.engine.engine import Engine
+from reprise.engine.repair import give_back
+from reprise.llm.catalogue import Model
+from reprise.llm.protocol import Finished, ModelRequest
+from reprise.store import generations
+
+logger = Logger(child=True)
+
+STORE_ERRORS = (PynamoDBException, BotoCoreError, ClientError)
+Outcome = tuple[State, FinishReason, Usage | None]
+_background: set[asyncio.Task[None]] = set()  # the loop itself keeps tasks weakly only
+
+
+class Generation:
+    """Runs from `start` on, while the turn lies stored as `begun` says."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        begun: Begun,
+        model: Model,
+        request: Coroutine[Any, Any, ModelRequest],
+        deadline: float,
+    ) -> None:
+        """`deadline` is when the function ends, in seconds since the Unix epoch. What the model
+        shall read may still be on its way: `request` is awaited as the first thing.
+        """
+        self.begun = begun
+        self.id = begun.answer.id
+        self._engine = engine
+        self._model = model
+        self._request = request
+        self._deadline = deadline
+        self._queue: asyncio.Queue[Event] = asyncio.Queue()
+        self._produced: list[Produced] = []
+        self._logged = 0  # how many of them are in the log
+        self._chunks = 0
+        self._cut: Literal["deadline", "lost"] | None = None
+        self._over = asyncio.Event()
+
+    def start(self) -> None:
+        task = asyncio.create_task(self._run(), name=f"generation {self.id}")
+        _background.add(task)
+        task.add_done_callback(_background.discard)
+
+    async def events(self) -> AsyncIterator[Event]:
+        """All events as they come; for one reader."""
+        yield self.begun
+        while True:
+            event = await self._queue.get()
+            yield event
+            if isinstance(event, Ended):
+                return
+
+    async def ended(self) -> Message | None:
+        """The answer as it was stored in the end; None when it could not be."""
+        message = None
+        async for event in self.events():
+            if isinstance(event, Ended):
+                message = event.message
+        return message
+
+    async def _run(self) -> None:
+        upstream = asyncio.create_task(self._produce())
+        keeper = asyncio.create_task(self._keep(upstream))
+        left = self._deadline - self._engine.timing.margin - self._engine.now()
+        timer = asyncio.get_running_loop().call_later(left, self._end, upstream, "deadline")
+        try:
+            state, reason, usage = await upstream
+        except asyncio.CancelledError:
+            if self._cut is None:
+                raise  # the process ends: the log has the text, a repair will end the answer
+            state, reason, usage = "stopped", "deadline", None
+        finally:
+            timer.cancel()
+            self._over.set()
+        await keeper
+        message = None if self._cut == "lost" else await self._finish(state, reason, usage)
+        self._queue.put_nowait(Ended(message))
+
+    def _end(self, upstream: asyncio.Task[Outcome], why: Literal["deadline", "lost"]) -> None:
+        if not upstream.done():
+            self._cut = why
+            upstream.cancel()
+
+    async def _produce(self) -> Outcome:
+        try:
+            request = await self._request
+            async with aclosing(ask(self._engine, self._model, request)) as events:
+                async for event in events:
+                    if isinstance(event, Finished):
+                        return "done", event.reason, event.usage
+                    produced = Produced(len(self._produced) + 1, self._engine.now_ms(), event)
+                    self._produced.append(produced)
+                    self._queue.put_nowait(produced)
+        except UpstreamFailed as failure:
+            logger.warning("upstream failed", generation=self.id, reason=failure.reason)
+        except Exception as error:
+            # whatever it is, the turn is stored and must come to its end; the text of an exception
+            # may hold a message's
+            logger.error("generation failed", generation=self.id, error=type(error).__name__)
+        return "error", "error", None
+
+    async def _keep(self, upstream: asyncio.Task[Outcome]) -> None:
+        """Log what came and hold the lease, until the model is through."""
+        timing, renewed = self._engine.timing, self._engine.now()
+        while not self._over.is_set():
+            try:
+                await asyncio.wait_for(self._over.wait(), timing.chunk_every)
+                return
+            except TimeoutError:
+                pass
+            try:
+                await self._log()
+                if self._engine.now() - renewed >= timing.renew_every:
+                    expires = self._engine.now() + timing.lease
+                    await asyncio.to_thread(
+                        generations.renew, self.begun.conversation, self.id, expires
+                    )
+                    renewed = self._engine.now()
+            except generations.Lost:
+                self._end(upstream, "lost")
+                return
+            except STORE_ERRORS as error:
+                logger.warning("keeping failed", generation=self.id, error=type(error).__name__)
+
+    async def _log(self) -> None:
+        events = self._produced[self._logged :]
+        if events:
+            await asyncio.to_thread(
+                generations.log, self.id, self._chunks + 1, events, self._engine.now()
+            )
+            self._logged += len(events)
+            self._chunks += 1
+
+    async def _finish(
+        self, state: State, reason: FinishReason, usage: Usage | None
+    ) -> Message | None:
+        """Store the answer; None when that cannot be: then the log has it, for the repair."""
+        parts = join_text(event.part for event in self._produced)
+        answer = replace(
+            self.begun.answer,
+            parts=parts,
+            state=state,
+            finish_reason=reason,
+            usage=usage,
+            updated=self._engine.now_ms(),
+            before=None,
+        )
+        answer = replace(answer, path=path_hash(answer.path, "assistant", answer.text))
+        logged, stored = await asyncio.gather(
+            self._log(), self._store(answer), return_exceptions=True
+        )
+        if isinstance(logged, BaseException):
+            logger.warning("last chunk failed", generation=self.id, error=type(logged).__name__)
+        if isinstance(stored, generations.Lost):
+            return None
+        if isinstance(stored, BaseException):
+            logger.error("answer not stored", generation=self.id, error=type(stored).__name__)
+            return None
+        return answer
+
+    async def _store(self, answer: Message) -> None:
+        head = give_back(self.begun.answer, answer)
+        until = self._engine.now() + self._engine.timing.patience
+        wait = self._engine.timing.retry_wait
+        while True:
+            try:
+                return await asyncio.to_thread(
+                    generations.end, self.begun.conversation, answer, head
+                )
+            except STORE_ERRORS:
+                if self._engine.now() + wait > min(until, self._deadline):
+                    raise
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, self._engine.timing.retry_wait_most)

@@ -1,0 +1,61 @@
+"""Reading: a branch and single messages, as they shall be shown."""
+
+from collections.abc import Iterator
+
+from reprise.chat.errors import NotFound
+from reprise.chat.ids import conversation_of, number_of
+from reprise.chat.messages import Conversation, Message
+from reprise.engine.engine import Engine
+from reprise.engine.repair import as_shown
+from reprise.store import messages
+
+
+def branch(
+    engine: Engine, owner: str, conversation_id: str
+) -> tuple[Conversation, Iterator[Message]]:
+    """A conversation and its shown branch, newest first, large bodies not loaded (see `load`).
+
+    Raises NotFound, before anything of the branch is given.
+    """
+    number = number_of(conversation_id)
+    found = messages.latest(owner, number) if number is not None else None
+    if found is None or found.conversation is None or found.conversation.id != conversation_id:
+        raise NotFound("Conversation")
+    conversation, lease, now = found.conversation, found.lease, engine.now()
+
+    def shown() -> Iterator[Message]:
+        for message in messages.branch(owner, conversation.number, conversation.head, found):
+            seen = as_shown(message, lease, now)
+            if seen.shown:
+                yield seen
+
+    return conversation, shown()
+
+
+load = messages.load
+
+
+def message(engine: Engine, owner: str, message_id: str) -> tuple[Conversation, Message]:
+    """One message and its conversation. Raises NotFound."""
+    number = conversation_of(message_id)
+    if number is None:
+        raise NotFound("Message")
+    stored, found = messages.find(owner, number, message_id)
+    if stored is None or found.conversation is None:
+        raise NotFound("Message")
+    seen = as_shown(stored, found.lease, engine.now())
+    if not seen.shown:
+        raise NotFound("Message")
+    return found.conversation, load(seen)
+
+
+def hide(owner: str, message_id: str) -> None:
+    """Delete one message: it leaves every listing and the context, its replies stay. Raises
+    NotFound.
+    """
+    number = conversation_of(message_id)
+    if number is None:
+        raise NotFound("Message")
+    stored, found = messages.find(owner, number, message_id)
+    if stored is None or found.conversation is None or not messages.hide(owner, number, message_id):
+        raise NotFound("Message")

@@ -1,0 +1,189 @@
+"""Accounts and their API keys as items."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
+from pynamodb.exceptions import UpdateError
+
+from reprise.store import keys
+from reprise.store.table import (
+    Item,
+    Refused,
+    Transaction,
+    condition_failed,
+    get,
+    get_many,
+    query,
+)
+
+
+class AccountItem(Item, discriminator="A"):
+    id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    plan = UnicodeAttribute()
+    created = NumberAttribute()
+
+
+class NameItem(Item, discriminator="N"):
+    """Makes names unique, and accounts findable by them."""
+
+    account = UnicodeAttribute()
+
+
+class KeyItem(Item, discriminator="K"):
+    """A key by the hash of its secret: all that admission needs, in one item."""
+
+    id = UnicodeAttribute()
+    account_id = UnicodeAttribute()
+    owner_pk = UnicodeAttribute()
+    plan = UnicodeAttribute()
+    scopes = UnicodeSetAttribute()
+    created = NumberAttribute()
+    expires = NumberAttribute(null=True)
+    revoked = NumberAttribute(null=True)
+    last_used = UnicodeAttribute(null=True)
+
+
+class KeyOfAccountItem(Item, discriminator="KA"):
+    """Which keys an account has: the id leads to the hash."""
+
+    digest = UnicodeAttribute()
+
+
+@dataclass(frozen=True)
+class Account:
+    number: int
+    id: str
+    name: str
+    plan: str
+    created: int
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """`digest` is the SHA-256 of the secret; `expires` in seconds, `created` and `revoked` in
+    milliseconds since the Unix epoch; `last_used` is a day in ISO format.
+    """
+
+    id: str
+    digest: str
+    account_id: str
+    owner: str
+    plan: str
+    scopes: frozenset[str]
+    created: int
+    expires: float | None = None
+    revoked: int | None = None
+    last_used: str | None = None
+
+
+def create(account: Account) -> Literal["stored", "name taken", "number taken"]:
+    """Store an account and its name together."""
+    partition = keys.account(account.number)
+    profile = AccountItem(
+        partition,
+        keys.PROFILE,
+        id=account.id,
+        name=account.name,
+        plan=account.plan,
+        created=account.created,
+    )
+    name = NameItem(keys.account_name(account.name), keys.NAME, account=partition)
+    transaction = Transaction()
+    transaction.put("account", profile, AccountItem.pk.does_not_exist())
+    transaction.put("name", name, NameItem.pk.does_not_exist())
+    try:
+        transaction.commit()
+    except Refused as refused:
+        return "name taken" if "name" in refused.reasons else "number taken"
+    return "stored"
+
+
+def by_name(name: str) -> Account | None:
+    named = get(NameItem, keys.account_name(name), keys.NAME)
+    item = get(AccountItem, named.account, keys.PROFILE) if named else None
+    if item is None:
+        return None
+    number = int(item.pk.rsplit("#", 1)[1])
+    return Account(number, item.id, item.name, item.plan, int(item.created))
+
+
+def put_key(key: ApiKey) -> None:
+    """Store a key; one with the same secret is replaced."""
+    item = KeyItem(
+        keys.api_key(key.digest),
+        keys.KEY,
+        id=key.id,
+        account_id=key.account_id,
+        owner_pk=key.owner,
+        plan=key.plan,
+        scopes=set(key.scopes),
+        created=key.created,
+        expires=key.expires,
+    )
+    listed = KeyOfAccountItem(key.owner, keys.api_key_of_account(key.id), digest=key.digest)
+    transaction = Transaction()
+    transaction.put("key", item)
+    transaction.put("listed", listed)
+    transaction.commit()
+
+
+def key_by_digest(digest: str) -> ApiKey | None:
+    item = get(KeyItem, keys.api_key(digest), keys.KEY)
+    return _key(item) if item else None
+
+
+def keys_of(owner: str) -> list[ApiKey]:
+    """All keys of an account, in the order of their making."""
+    found: list[ApiKey] = []
+    start = None
+    while True:
+        listed, start = query(
+            owner, Item.sk.startswith(keys.api_key_of_account("")), limit=100, start=start
+        )
+        wanted = [
+            (keys.api_key(item.digest), keys.KEY)
+            for item in listed
+            if isinstance(item, KeyOfAccountItem)
+        ]
+        items = get_many(wanted).values() if wanted else ()
+        found += [_key(item) for item in items if isinstance(item, KeyItem)]
+        if not start:
+            return sorted(found, key=lambda key: key.created)
+
+
+def touch_key(digest: str, day: str) -> None:
+    try:
+        KeyItem(keys.api_key(digest), keys.KEY).update(
+            [KeyItem.last_used.set(day)], KeyItem.pk.exists()
+        )
+    except UpdateError as error:
+        if not condition_failed(error):
+            raise
+
+
+def revoke_key(owner: str, key_id: str, now_ms: int) -> bool:
+    """False when the account has no such key."""
+    listed = get(KeyOfAccountItem, owner, keys.api_key_of_account(key_id))
+    if listed is None:
+        return False
+    KeyItem(keys.api_key(listed.digest), keys.KEY).update(
+        [KeyItem.revoked.set(now_ms)], KeyItem.pk.exists()
+    )
+    return True
+
+
+def _key(item: KeyItem) -> ApiKey:
+    return ApiKey(
+        id=item.id,
+        digest=item.pk.removeprefix(keys.api_key("")),
+        account_id=item.account_id,
+        owner=item.owner_pk,
+        plan=item.plan,
+        scopes=frozenset(item.scopes),
+        created=int(item.created),
+        expires=item.expires,
+        revoked=int(item.revoked) if item.revoked else None,
+        last_used=item.last_used,
+    )

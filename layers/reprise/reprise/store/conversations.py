@@ -1,0 +1,185 @@
+"""Conversations as items: make, find, list, rename, delete, and remove what a deletion left."""
+
+from dataclasses import replace
+
+from pynamodb.exceptions import PutError, UpdateError
+
+from reprise.chat.ids import conversation_of, milliseconds_of
+from reprise.chat.messages import Conversation, Lease
+from reprise.store import bodies, keys
+from reprise.store.items import CHUNKS_KEPT, ConversationItem, LeaseItem, MessageItem
+from reprise.store.table import (
+    Item,
+    Key,
+    Refused,
+    Transaction,
+    condition_failed,
+    connection,
+    get,
+    get_many,
+    query,
+    query_all,
+)
+
+
+def to_item(conversation: Conversation) -> ConversationItem:
+    return ConversationItem(
+        keys.conversation(conversation.owner, conversation.number),
+        keys.META,
+        id=conversation.id,
+        owner=conversation.owner,
+        title=conversation.title,
+        head=conversation.head,
+        version=conversation.version,
+        created=conversation.created,
+        activity=conversation.activity,
+        model=conversation.model,
+    )
+
+
+def from_item(item: ConversationItem) -> Conversation:
+    return Conversation(
+        number=keys.split_conversation(item.pk)[1],
+        id=item.id,
+        owner=item.owner,
+        title=item.title,
+        head=item.head,
+        version=int(item.version or 0),
+        created=int(item.created),
+        activity=int(item.activity),
+        model=item.model,
+    )
+
+
+def lease_from(item: LeaseItem) -> Lease:
+    return Lease(item.generation, item.expires)
+
+
+def create(conversation: Conversation) -> bool:
+    """Store a new one. False when its number is taken under this owner: the caller makes
+    another.
+    """
+    try:
+        to_item(conversation).save(ConversationItem.pk.does_not_exist())
+    except PutError as error:
+        if condition_failed(error):
+            return False
+        raise
+    return True
+
+
+def find(owner: str, number: int) -> tuple[Conversation | None, Lease | None]:
+    """A conversation and its lease, in one round trip."""
+    partition = keys.conversation(owner, number)
+    items = get_many([(partition, keys.META), (partition, keys.LEASE)])
+    meta, lease = items.get((partition, keys.META)), items.get((partition, keys.LEASE))
+    return (
+        from_item(meta) if isinstance(meta, ConversationItem) else None,
+        lease_from(lease) if isinstance(lease, LeaseItem) else None,
+    )
+
+
+def page(owner: str, offset: int, limit: int) -> tuple[list[Conversation], int]:
+    """An owner's conversations, latest activity first, and how many there are in all.
+
+    Reads the index only; what lies behind the page is counted, not fetched.
+    """
+    shown: list[Conversation] = []
+    table, total, start = connection(), 0, None
+    while True:
+        wanted = offset + limit - total
+        data = table.query(
+            owner,
+            index_name="by_owner",
+            scan_index_forward=False,
+            exclusive_start_key=start,
+            limit=wanted if wanted > 0 else None,
+            select="ALL_PROJECTED_ATTRIBUTES" if wanted > 0 else "COUNT",
+        )
+        items = data.get("Items", [])
+        shown += [_listed(raw) for raw in items[max(0, offset - total) :]] if wanted > 0 else []
+        total += data["Count"]
+        start = data.get("LastEvaluatedKey")
+        if not start:
+            return shown, total
+
+
+def _listed(raw: dict[str, dict[str, object]]) -> Conversation:
+    """A conversation as the index has it: without head and version."""
+    return from_item(ConversationItem.from_raw_data({**raw, "version": {"N": "0"}}))
+
+
+def rename(conversation: Conversation, title: str, now_ms: int) -> Conversation | None:
+    """Give it another title; None when it was deleted meanwhile."""
+    try:
+        to_item(conversation).update(
+            [ConversationItem.title.set(title), ConversationItem.activity.set(now_ms)],
+            ConversationItem.id == conversation.id,
+        )
+    except UpdateError as error:
+        if condition_failed(error):
+            return None
+        raise
+    return replace(conversation, title=title, activity=now_ms)
+
+
+def delete(conversation: Conversation) -> bool:
+    """Make it unreachable; a generation that still runs loses its lease. False when it is gone
+    already.
+
+    What is left in the partition is `purge`'s, which the table's stream wakes.
+    """
+    partition = keys.conversation(conversation.owner, conversation.number)
+    transaction = Transaction()
+    transaction.delete(
+        "conversation", to_item(conversation), ConversationItem.id == conversation.id
+    )
+    transaction.delete("lease", LeaseItem(partition, keys.LEASE))
+    try:
+        transaction.commit()
+    except Refused:
+        return False
+    return True
+
+
+def purge(partition: str, now_ms: int) -> int:
+    """Remove what a deleted conversation left: messages, versions, bodies, chunks.
+
+    A client that names its threads itself may have begun another conversation under the same key by
+    now; ids tell when they were made, so what is younger than this call, or than that conversation,
+    stays. Returns the number of items removed; calling it again goes on where it was cut off.
+    """
+    again = get(ConversationItem, partition, keys.META)
+    before = min(now_ms, int(again.created)) if again else now_ms
+
+    def left_over(sort: str) -> bool:
+        message_id = sort.partition("#")[2]
+        if conversation_of(message_id) is None:
+            return again is None
+        return milliseconds_of(message_id) < before
+
+    bodies.delete(partition, lambda message_id: left_over(keys.message(message_id)))
+    removed, start = 0, None
+    while True:
+        items, start = query(partition, start=start)
+        old = [item for item in items if left_over(item.sk)]
+        for item in old:
+            if isinstance(item, MessageItem) and item.role == "assistant":
+                removed += _delete(_chunks(item.sk.removeprefix(keys.FIRST_MESSAGE), now_ms))
+        removed += _delete([(item.pk, item.sk) for item in old])
+        if not start:
+            return removed
+
+
+def _chunks(message_id: str, now_ms: int) -> list[Key]:
+    """Keys of an answer's chunks, unless the table has dropped them by itself."""
+    if milliseconds_of(message_id) < now_ms - CHUNKS_KEPT * 1000:
+        return []
+    return [(chunk.pk, chunk.sk) for chunk in query_all(keys.generation(message_id))]
+
+
+def _delete(found: list[Key]) -> int:
+    with Item.batch_write() as batch:
+        for key in found:
+            batch.delete(Item(*key))
+    return len(found)

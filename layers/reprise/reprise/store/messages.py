@@ -1,0 +1,196 @@
+"""Messages as items, and the reading of a branch: backwards from the head, as far as somebody
+looks.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+from pynamodb.exceptions import UpdateError
+
+from reprise.chat.events import dump_parts, load_parts
+from reprise.chat.ids import milliseconds_of
+from reprise.chat.messages import (
+    Conversation,
+    FinishReason,
+    Lease,
+    Message,
+    Role,
+    State,
+    Usage,
+)
+from reprise.store import bodies, keys
+from reprise.store.conversations import from_item as conversation_from
+from reprise.store.conversations import lease_from
+from reprise.store.items import ConversationItem, LeaseItem, MessageItem
+from reprise.store.table import Item, condition_failed, get_many, query
+
+FIRST_PAGE = 24  # items of the first read: the lease, the conversation and what a short one holds
+_REREADS = 3
+
+
+def to_item(partition: str, message: Message) -> MessageItem:
+    """The item of a message. A body that is too large for the table goes to the bucket here."""
+    body, blob = dump_parts(message.parts) if message.parts else None, message.blob
+    if body and len(body.encode()) > bodies.LIMIT:
+        blob = bodies.put(partition, message.id, body)
+        body = json.dumps([["t", message.text[: bodies.PREVIEW]]], ensure_ascii=False)
+    return MessageItem(
+        partition,
+        keys.message(message.id),
+        role=message.role,
+        parent=message.parent,
+        depth=message.depth,
+        path=message.path or None,
+        state=message.state,
+        body=body,
+        blob=blob,
+        updated=message.updated,
+        model=message.model,
+        finish_reason=message.finish_reason,
+        input_tokens=message.usage.input if message.usage else None,
+        output_tokens=message.usage.output if message.usage else None,
+        hidden=message.hidden or None,
+        before=message.before,
+    )
+
+
+def from_item(item: MessageItem) -> Message:
+    message_id = item.sk.removeprefix(keys.FIRST_MESSAGE)
+    usage = None
+    if item.input_tokens is not None and item.output_tokens is not None:
+        usage = Usage(int(item.input_tokens), int(item.output_tokens))
+    return Message(
+        id=message_id,
+        role=cast(Role, item.role),
+        parts=load_parts(item.body) if item.body else (),
+        parent=item.parent,
+        depth=int(item.depth),
+        path=item.path or b"",
+        state=cast(State, item.state),
+        created=milliseconds_of(message_id),
+        updated=int(item.updated),
+        model=item.model,
+        finish_reason=cast("FinishReason | None", item.finish_reason),
+        usage=usage,
+        hidden=bool(item.hidden),
+        before=item.before,
+        blob=item.blob,
+    )
+
+
+def load(message: Message) -> Message:
+    """The message with all its parts: those of a large one are fetched from the bucket."""
+    if message.blob is None:
+        return message
+    return replace(message, parts=load_parts(bodies.get(message.blob)), blob=None)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one read of a conversation brought; `messages` by id, `lowest` the least key that was
+    read.
+    """
+
+    conversation: Conversation | None = None
+    lease: Lease | None = None
+    messages: dict[str, Message] = field(default_factory=dict)
+    lowest: str | None = None
+
+
+def _found(items: list[Item], at_end: bool) -> Found:
+    conversation = lease = None
+    messages: dict[str, Message] = {}
+    for item in items:
+        if isinstance(item, MessageItem):
+            message = from_item(item)
+            messages[message.id] = message
+        elif isinstance(item, ConversationItem):
+            conversation = conversation_from(item)
+        elif isinstance(item, LeaseItem):
+            lease = lease_from(item)
+    lowest = keys.FIRST_MESSAGE if at_end else items[-1].sk
+    return Found(conversation, lease, messages, lowest)
+
+
+def latest(owner: str, number: int, limit: int = FIRST_PAGE) -> Found:
+    """Lease, conversation and latest messages, in one read.
+
+    A transaction may come to light item by item within a Query: where the head is not there
+    although the read went past its key, it is read again.
+    """
+    partition = keys.conversation(owner, number)
+    for _ in range(_REREADS):
+        items, more = query(
+            partition,
+            Item.sk.between(keys.FIRST_MESSAGE, keys.LEASE),
+            limit=limit,
+            reverse=True,
+        )
+        found = _found(items, at_end=not more)
+        head = found.conversation.head if found.conversation else None
+        if head is None or head in found.messages or keys.message(head) < str(found.lowest):
+            break
+    return found
+
+
+def branch(
+    owner: str, number: int, tip: str | None, found: Found, page: int | None = None
+) -> Iterator[Message]:
+    """The path from `tip` back to the root, newest first, without the bodies that lie in the
+    bucket.
+
+    Starts with what was `found`. When the next message is not among it, the next Query begins at
+    that message's key, so superseded versions are jumped over. It reads no more items than the path
+    still has messages, and at most `page`.
+    """
+    partition = keys.conversation(owner, number)
+    limit = page
+    while tip is not None:
+        message = found.messages.get(tip)
+        if message is not None:
+            yield message
+            tip = message.parent
+            limit = min(message.depth, page or message.depth)
+            continue
+        if found.lowest is not None and keys.message(tip) >= found.lowest:
+            return  # read past and not there: purged meanwhile
+        items, more = query(
+            partition,
+            Item.sk.between(keys.FIRST_MESSAGE, keys.message(tip)),
+            limit=limit,
+            reverse=True,
+        )
+        if not items:
+            return
+        found = _found(items, at_end=not more)
+
+
+def find(owner: str, number: int, message_id: str) -> tuple[Message | None, Found]:
+    """A message by its id with its conversation and lease, in one round trip.
+
+    Not the message alone: one of a deleted conversation is gone at once, though a worker removes it
+    later.
+    """
+    partition = keys.conversation(owner, number)
+    wanted = [(partition, sort) for sort in (keys.message(message_id), keys.META, keys.LEASE)]
+    found = _found(list(get_many(wanted).values()), at_end=True)
+    return found.messages.get(message_id), found
+
+
+def hide(owner: str, number: int, message_id: str) -> bool:
+    """Take one message out of every listing and the context. False when it is gone or hidden
+    already.
+    """
+    item = MessageItem(keys.conversation(owner, number), keys.message(message_id))
+    try:
+        item.update(
+            [MessageItem.hidden.set(True)],
+            MessageItem.pk.exists() & MessageItem.hidden.does_not_exist(),
+        )
+    except UpdateError as error:
+        if condition_failed(error):
+            return False
+        raise
+    return True

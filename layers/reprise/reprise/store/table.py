@@ -1,0 +1,206 @@
+"""The table itself: one model base, one connection, and the three calls that everything else is
+made of: query, read by keys, write all or nothing.
+"""
+
+import os
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pynamodb.attributes import DiscriminatorAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.connection.table import TableConnection
+from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
+from pynamodb.models import Model
+
+CONFLICT_RETRIES = 5
+_RETRIED = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+
+
+class ByOwner(GlobalSecondaryIndex["Item"]):  # type: ignore[no-untyped-call]
+    """An owner's conversations by activity. Only META items have `owner`, so nothing else is in
+    it.
+    """
+
+    class Meta:
+        index_name = "by_owner"
+        projection = IncludeProjection(["id", "title", "model", "created", "kind"])
+
+    owner = UnicodeAttribute(hash_key=True)
+    activity = NumberAttribute(range_key=True)
+
+
+class Item(Model):
+    """Whatever lies in the table. Attribute names in the table are short because every turn pays
+    for their bytes; the names in the code are the words of the design.
+    """
+
+    class Meta:
+        table_name = os.environ.get("TABLE_NAME", "reprise")
+        connect_timeout_seconds = 2
+        read_timeout_seconds = 5
+        max_retry_attempts = 3
+        max_pool_connections = 64
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    kind = DiscriminatorAttribute(attr_name="kind")
+
+    by_owner = ByOwner()
+
+
+I = TypeVar("I", bound=Item)  # noqa: E741
+Key = tuple[str, str]
+
+
+def connection() -> TableConnection:
+    return Item._get_connection()
+
+
+def query(
+    partition: str,
+    condition: Condition | None = None,
+    *,
+    limit: int | None = None,
+    reverse: bool = False,
+    consistent: bool = True,
+    start: dict[str, Any] | None = None,
+) -> tuple[list[Item], dict[str, Any] | None]:
+    """One page of a partition, and the key to go on from (None at the end).
+
+    Not `Item.query`: that adds a filter on the discriminator, which costs and cuts pages short.
+    """
+    data = connection().query(
+        partition,
+        range_key_condition=condition,
+        limit=limit,
+        scan_index_forward=not reverse,
+        consistent_read=consistent,
+        exclusive_start_key=start,
+    )
+    return [Item.from_raw_data(raw) for raw in data["Items"]], data.get("LastEvaluatedKey")
+
+
+def query_all(partition: str) -> Iterator[Item]:
+    """All items of a partition, page by page."""
+    start = None
+    while True:
+        items, start = query(partition, start=start)
+        yield from items
+        if not start:
+            return
+
+
+def get(kind: type[I], partition: str, sort: str) -> I | None:
+    """One item, strongly consistent."""
+    try:
+        return kind.get(partition, sort, consistent_read=True)
+    except kind.DoesNotExist:
+        return None
+
+
+def get_many(keys: Iterable[Key]) -> dict[Key, Item]:
+    """Up to 100 items in one round trip, strongly consistent; what is absent is left out."""
+    found = Item.batch_get(list(keys), consistent_read=True)
+    return {(item.pk, item.sk): item for item in found}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why one write of a transaction was refused; `item` is what lay there, where it was asked
+    for.
+    """
+
+    code: str
+    item: Item | None
+
+
+class Refused(Exception):
+    """A condition of a transaction failed. `reasons` holds the failed writes by their names."""
+
+    def __init__(self, reasons: Mapping[str, Refusal]) -> None:
+        super().__init__(", ".join(f"{name}: {r.code}" for name, r in reasons.items()))
+        self.reasons = reasons
+
+
+class Transaction:
+    """Writes that happen together or not at all, each with a name by which a refusal tells it.
+
+    Its request token stays the same over all attempts, so a commit whose answer was lost can simply
+    be made again: DynamoDB knows it for ten minutes.
+    """
+
+    def __init__(self) -> None:
+        self._token = str(uuid.uuid4())
+        self._writes: dict[str, list[tuple[str, dict[str, Any]]]] = {
+            # in the order in which PynamoDB takes and sends them, and so that of the reasons
+            "condition_check_items": [],
+            "delete_items": [],
+            "put_items": [],
+            "update_items": [],
+        }
+
+    def check(self, name: str, kind: type[Item], key: Key, condition: Condition) -> None:
+        kwargs = kind.get_operation_kwargs_from_class(*key, condition=condition)
+        self._writes["condition_check_items"].append((name, kwargs))
+
+    def put(self, name: str, item: Item, condition: Condition | None = None) -> None:
+        kwargs = item.get_save_kwargs_from_instance(
+            condition=condition, return_values_on_condition_failure="ALL_OLD"
+        )
+        self._writes["put_items"].append((name, kwargs))
+
+    def update(
+        self, name: str, item: Item, actions: list[Action], condition: Condition | None = None
+    ) -> None:
+        kwargs = item.get_update_kwargs_from_instance(
+            actions=actions, condition=condition, return_values_on_condition_failure="ALL_OLD"
+        )
+        self._writes["update_items"].append((name, kwargs))
+
+    def delete(self, name: str, item: Item, condition: Condition | None = None) -> None:
+        kwargs = item.get_delete_kwargs_from_instance(
+            condition=condition, return_values_on_condition_failure="ALL_OLD"
+        )
+        self._writes["delete_items"].append((name, kwargs))
+
+    def commit(self, pause: Callable[[float], None] = time.sleep) -> None:
+        """Write it all. Raises `Refused` when a condition failed, `PynamoDBException` when DynamoDB
+        cannot be had; conflicts with other transactions are tried again, at most five times with
+        jitter.
+        """
+        for attempt in range(CONFLICT_RETRIES + 1):
+            try:
+                connection().connection.transact_write_items(
+                    **{kind: [kw for _, kw in writes] for kind, writes in self._writes.items()},  # type: ignore[arg-type]
+                    client_request_token=self._token,
+                )
+                return
+            except TransactWriteError as error:
+                reasons = self._reasons(error)
+                codes = {reason.code for reason in reasons.values()}
+                if not codes or (attempt == CONFLICT_RETRIES and codes & _RETRIED):
+                    raise
+                if not codes & _RETRIED:
+                    raise Refused(reasons) from error
+            pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311
+
+    def _reasons(self, error: TransactWriteError) -> dict[str, Refusal]:
+        names = [name for writes in self._writes.values() for name, _ in writes]
+        return {
+            name: Refusal(
+                reason.code, Item.from_raw_data(reason.raw_item) if reason.raw_item else None
+            )
+            for name, reason in zip(names, error.cancellation_reasons, strict=False)
+            if reason is not None
+        }
+
+
+def condition_failed(error: PynamoDBException) -> bool:
+    """Whether a single write was refused by its condition."""
+    return error.cause_response_code == "ConditionalCheckFailedException"

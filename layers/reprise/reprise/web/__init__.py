@@ -1,0 +1,1 @@
+"""What the surfaces share at the HTTP edge: the app factory, the caller, deadlines, SSE framing."""

@@ -1,0 +1,122 @@
+"""The app factory: one FastAPI app per endpoint, with the headers and errors that every answer
+needs.
+"""
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reprise.chat.errors import Invalid, NotFound, RepriseError
+
+logger = Logger()
+
+EXPOSED = (
+    "X-Request-ID, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, "
+    "X-Session-ID, X-Model, X-Unfilled-Variables, X-Fixie-Conversation-Id, X-Thread-ID, "
+    "X-Regenerated, X-Regenerated-From"
+)
+
+
+class InvalidRequest(RepriseError):
+    """A request of the wrong form; `problems` says of each field what is wrong with it."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__("invalid request")
+        self.problems = problems
+
+
+ErrorResponse = Callable[[Request, Exception], Response]
+
+
+def create_app(error_response: ErrorResponse) -> FastAPI:
+    """An app whose every error has the surface's shape.
+
+    `error_response` is given a RepriseError, or any other exception for what the surface calls an
+    internal error. Answers carry X-Request-ID and may be read by pages of any origin, without
+    credentials.
+    """
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+
+    def known(request: Request, error: Exception) -> Response:
+        return error_response(request, _as_ours(error))
+
+    for kind in (RepriseError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, known)
+    app.add_middleware(_Edge, error_response=error_response)
+    return app
+
+
+def request_id(request: Request) -> str:
+    """API Gateway's id of the request."""
+    event = request.scope.get("aws.event") or {}
+    return str(event.get("requestContext", {}).get("requestId", ""))
+
+
+def deadline(request: Request, now: Callable[[], float]) -> float:
+    """When the function ends, in seconds since the Unix epoch."""
+    return now() + float(request.scope["aws.context"].get_remaining_time_in_millis()) / 1000
+
+
+def _as_ours(error: Exception) -> Exception:
+    match error:
+        case RequestValidationError():
+            return InvalidRequest(dict(_problem(each) for each in error.errors()))
+        case HTTPException(status_code=404):
+            return NotFound("Route")
+        case HTTPException():
+            return InvalidRequest({"request": error.detail})
+        case Invalid():
+            return InvalidRequest({error.field: error.problem})
+    return error
+
+
+def _problem(error: dict[str, Any]) -> tuple[str, str]:
+    """Field and text of one of Pydantic's errors; never the input, which may be a message."""
+    if error["type"] == "json_invalid":
+        return "body", "is not valid JSON"
+    path = [str(part) for part in error["loc"] if part not in ("body", "query", "path", "header")]
+    return ".".join(path) or "body", str(error["msg"])
+
+
+class _Edge:
+    """The outermost layer: headers on everything, and an answer to whatever was not foreseen."""
+
+    def __init__(self, app: ASGIApp, error_response: ErrorResponse) -> None:
+        self._app = app
+        self._error_response = error_response
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(raw=message["headers"])
+                headers["X-Request-ID"] = request_id(request)
+                headers["Access-Control-Allow-Origin"] = "*"
+                headers["Access-Control-Expose-Headers"] = EXPOSED
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception as error:
+            # where it happened, not what it says: the text of an exception may hold a message's
+            where = [f"{f.filename}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
+            logger.error(
+                "unhandled",
+                request_id=request_id(request),
+                error=type(error).__name__,
+                where=where[-8:],
+            )
+            if started:
+                raise
+            await self._error_response(request, error)(scope, receive, send_with_headers)
