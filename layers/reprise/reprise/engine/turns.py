@@ -3,6 +3,7 @@
 import asyncio
 
 from reprise.chat.errors import Conflict, Invalid
+from reprise.chat.ids import milliseconds_of
 from reprise.chat.messages import MAX_TEXT, Conversation, Message, Role, Text, path_hash
 from reprise.engine.admit import ATTEMPTS, Admitted, admit
 from reprise.engine.begin import Options, begin, expires, run
@@ -122,17 +123,17 @@ def title_of(text: str) -> str:
 def _message(
     engine: Engine, conversation: int, parent: Message | None, role: Role, text: str
 ) -> Message:
-    now = engine.now_ms()
+    message_id = engine.mint.message_id(conversation, parent.id if parent else None)
     return Message(
-        id=engine.mint.message_id(conversation, parent.id if parent else None),
+        id=message_id,
         role=role,
         parts=(Text(text),),
         parent=parent.id if parent else None,
         depth=parent.depth + 1 if parent else 0,
         path=path_hash(parent.path if parent else b"", role, text),
         state="done",
-        created=now,
-        updated=now,
+        created=milliseconds_of(message_id),
+        updated=milliseconds_of(message_id),
     )
 
 
@@ -140,17 +141,17 @@ def _placeholder(
     engine: Engine, conversation: int, parent: Message, model: str, before: str | None = None
 ) -> Message:
     """The answer to `parent` that a generation will fill. `before`: see Message."""
-    now = engine.now_ms()
+    message_id = engine.mint.message_id(conversation, parent.id)
     return Message(
-        id=engine.mint.message_id(conversation, parent.id),
+        id=message_id,
         role="assistant",
         parts=(),
         parent=parent.id,
         depth=parent.depth + 1,
         path=parent.path,
         state="in-progress",
-        created=now,
-        updated=now,
+        created=milliseconds_of(message_id),
+        updated=milliseconds_of(message_id),
         model=model,
         before=before,
     )

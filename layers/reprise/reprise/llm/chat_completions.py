@@ -17,11 +17,15 @@ from reprise.llm.protocol import Finished, ModelEvent, ModelRequest
 _RETRYABLE = frozenset({408, 429})
 
 
-def retryable(status: int) -> bool:
-    """Whether an upstream that answers with this HTTP status has done nothing and may be asked
-    again.
-    """
-    return status in _RETRYABLE or status >= 500
+def failure(reason: str, status: int, retry_after: float | None = None) -> UpstreamFailed:
+    """What an HTTP error status means before there is an answer: nothing was done, at least."""
+    retryable = status in _RETRYABLE or status >= 500
+    return UpstreamFailed(
+        f"{reason} {status}",
+        retryable=retryable,
+        refused=not retryable,
+        retry_after=retry_after,
+    )
 
 
 # Request
@@ -64,7 +68,7 @@ def encode_messages(instructions: str | None, messages: Sequence[Message]) -> li
 
 
 def _encode_message(message: Message) -> Iterator[dict[str, Any]]:
-    """One message as one or more: our answers may hold calls, their results and the text that
+    """One message as one or more: ours may hold calls, their results, and the text that
     followed.
     """
     texts: list[str] = []
@@ -134,9 +138,7 @@ class _Call:
 
 
 class Answer:
-    """One answer, fed with the chunks of a stream in order, or with the one object that is all of
-    it.
-    """
+    """One answer, made of a stream's chunks in their order, or of the one object that is it all."""
 
     def __init__(self) -> None:
         self._id = ""
@@ -210,14 +212,12 @@ class Answer:
 
     def _failure(self, error: Any) -> UpstreamFailed:
         """An error that came with status 200. While there is no answer yet, its code counts like a
-        status: OpenRouter has answered 200 as soon as it sends a comment to keep the connection
-        open.
+        status: OpenRouter says 200 as soon as it sends a comment to keep the connection open.
         """
         code = _code(error)
-        return UpstreamFailed(
-            "the upstream reported an error" + (f" {code}" if code else ""),
-            retryable=not self._begun and code is not None and retryable(code),
-        )
+        if code and not self._begun:
+            return failure("the upstream reported error", code)
+        return UpstreamFailed("the upstream reported an error" + (f", {code}" if code else ""))
 
     def _add_calls(self, deltas: Any) -> None:
         if not isinstance(deltas, list):
@@ -235,7 +235,7 @@ class Answer:
             call.arguments.append(_text(function.get("arguments")))
 
     def _index(self, delta: Mapping[str, Any]) -> int:
-        """Which call a piece belongs to. Servers that leave the index out send an id with each new
+        """Which call a piece is of. Servers that leave the index out send an id with each new
         call.
         """
         index = delta.get("index")

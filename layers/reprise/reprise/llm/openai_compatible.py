@@ -1,6 +1,4 @@
-"""Any server that speaks OpenAI's chat completions over HTTP: OpenRouter, unless configured
-otherwise.
-"""
+"""Any server that speaks OpenAI's chat completions over HTTP: OpenRouter, or another."""
 
 import asyncio
 import re
@@ -18,7 +16,7 @@ from httpx_sse import EventSource
 
 from reprise.chat.errors import UpstreamFailed
 from reprise.chat.messages import Text
-from reprise.llm.chat_completions import Answer, encode_request, retryable
+from reprise.llm.chat_completions import Answer, encode_request, failure
 from reprise.llm.connections import IDLE, Connections
 from reprise.llm.protocol import ModelEvent, ModelRequest
 
@@ -72,9 +70,7 @@ class OpenAICompatible:
         await self._connections.aclose()
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
-        """See `Provider`. An answer that breaks off after its finish reason is whole, and taken for
-        it.
-        """
+        """See `Provider`. An answer whose connection breaks after the finish reason is whole."""
         body = encode_request(request)
         async with self._connections.client() as client:
             response = await self._open(client, body)
@@ -127,11 +123,8 @@ class OpenAICompatible:
             await _drain(response.aiter_raw())
         finally:
             await response.aclose()
-        raise UpstreamFailed(
-            f"the upstream answered {response.status_code}",
-            retryable=retryable(response.status_code),
-            retry_after=parse_retry_after(response.headers.get("retry-after", ""), self._now()),
-        )
+        retry_after = parse_retry_after(response.headers.get("retry-after", ""), self._now())
+        raise failure("the upstream answered", response.status_code, retry_after)
 
 
 async def _chunks(response: httpx.Response) -> AsyncGenerator[str, None]:
@@ -139,9 +132,10 @@ async def _chunks(response: httpx.Response) -> AsyncGenerator[str, None]:
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "text/event-stream":
         response.encoding = "utf-8"  # as the format has it, whatever the header says
-        async for event in EventSource(response).aiter_sse():
-            if event.data:
-                yield event.data
+        async with aclosing(EventSource(response).aiter_sse()) as events:
+            async for event in events:
+                if event.data:
+                    yield event.data
     elif kind == "application/json":
         yield (await response.aread()).decode(errors="replace")
     else:

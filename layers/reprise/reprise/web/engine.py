@@ -20,6 +20,20 @@ class _Models:
         return provider_for(model)
 
 
+_given: list[Engine] = []
+
+
 @cache
-def engine() -> Engine:
+def _own() -> Engine:
     return Engine(_Models())
+
+
+def engine() -> Engine:
+    return _given[-1] if _given else _own()
+
+
+def use(engine: Engine | None) -> None:
+    """Have every function of this process work with another engine, as tests do; None: with its own
+    again.
+    """
+    _given[:] = [engine] if engine else []
