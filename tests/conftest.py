@@ -7,6 +7,8 @@ os.environ |= {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_DEFAULT_REGION": "us-east-1",
+    # moto does not know the addresses that have an account in them
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
     "AWS_REGION": "us-east-1",
     "TABLE_NAME": "reprise",
     "BUCKET_NAME": "reprise-bodies",
@@ -16,25 +18,18 @@ os.environ |= {
 for name in ("OPENROUTER_API_KEY", "OPENROUTER_BASE_URL"):
     os.environ.pop(name, None)
 
-import boto3
 import pytest
 from moto import mock_aws
 
-from local import moto
+from local import backend, moto, template
 
 moto.patch()
+DESIGN = template.load(os.environ["AWS_REGION"], os.environ)
 
 
 @pytest.fixture
 def aws() -> Iterator[None]:
-    """The table and the bucket, empty."""
+    """The template's table and bucket, empty."""
     with mock_aws():
-        boto3.client("dynamodb").create_table(
-            TableName=os.environ["TABLE_NAME"],
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],
-            AttributeDefinitions=[{"AttributeName":n,"AttributeType":t} for n,t in (("pk","S"),("sk","S"),("owner","S"),("activity","N"))],
-            GlobalSecondaryIndexes=[{"IndexName":"by_owner","KeySchema":[{"AttributeName":"owner","KeyType":"HASH"},{"AttributeName":"activity","KeyType":"RANGE"}],"Projection":{"ProjectionType":"INCLUDE","NonKeyAttributes":["id","title","model","created","kind"]}}],
-            StreamSpecification={"StreamEnabled":True,"StreamViewType":"NEW_AND_OLD_IMAGES"})
-        boto3.client("s3").create_bucket(Bucket=os.environ["BUCKET_NAME"])
+        backend.create(DESIGN)
         yield
