@@ -114,7 +114,7 @@ class OpenAICompatible:
             # A kept connection that turns out to be dead was closed before the request came. On a
             # new one the request did come, and may have been worked on.
             raise UpstreamFailed(
-                f"the upstream closed the connection ({type(error).__name__})",
+                f"the call of the upstream failed ({type(error).__name__})",
                 retryable=not connected and _without_answer(error),
             ) from None
         if response.is_success:
