@@ -33,11 +33,12 @@ def fill(newest_first: Iterable[Message], window: int) -> Iterator[Message]:
     """The messages that fit, newest first. The newest is always among them: a request that is too
     long for the model is the model's to refuse, with its own words.
     """
-    left = budget(window)
-    for number, message in enumerate(newest_first):
+    left, newest = budget(window), True
+    for message in newest_first:
         if not message.shown or not message.parts:
             continue
         left -= tokens_of(message)
-        if left < 0 and number > 0:
+        if left < 0 and not newest:
             return
+        newest = False
         yield message

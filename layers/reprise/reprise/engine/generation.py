@@ -87,6 +87,16 @@ class Generation:
         return message
 
     async def _run(self) -> None:
+        message = None
+        try:
+            message = await self._complete()
+        except Exception as error:
+            # no reader may wait for ever; the log has the text, and a repair will end the answer
+            self._note("ending failed", error)
+        self._queue.put_nowait(Ended(message))
+
+    async def _complete(self) -> Message | None:
+        """Produce the answer and store it; None when the generation was lost meanwhile."""
         upstream = asyncio.create_task(self._produce())
         keeper = asyncio.create_task(self._keep(upstream))
         left = self._deadline - self._engine.timing.margin - self._engine.now()
@@ -95,14 +105,13 @@ class Generation:
             state, reason, usage = await upstream
         except asyncio.CancelledError:
             if self._cut is None:
-                raise  # the process ends: the log has the text, a repair will end the answer
+                raise  # the process ends: as above
             state, reason, usage = "stopped", "deadline", None
         finally:
             timer.cancel()
             self._over.set()
         await keeper
-        message = None if self._cut == "lost" else await self._finish(state, reason, usage)
-        self._queue.put_nowait(Ended(message))
+        return None if self._cut == "lost" else await self._finish(state, reason, usage)
 
     def _end(self, upstream: asyncio.Task[Outcome], why: Literal["deadline", "lost"]) -> None:
         if not upstream.done():
@@ -112,19 +121,22 @@ class Generation:
     async def _produce(self) -> Outcome:
         try:
             request = await self._request
+            outcome: Outcome = "error", "error", None
             async with aclosing(ask(self._engine, self._model, request)) as events:
                 async for event in events:
                     if isinstance(event, Finished):
-                        return "done", event.reason, event.usage
+                        outcome = "done", event.reason, event.usage
+                        continue  # to the very end, which leaves the connection fit for the next
                     produced = Produced(len(self._produced) + 1, self._engine.now_ms(), event)
                     self._produced.append(produced)
                     self._queue.put_nowait(produced)
+            return outcome
         except UpstreamFailed as failure:
             logger.warning("upstream failed", generation=self.id, reason=failure.reason)
         except Exception as error:
             # whatever it is, the turn is stored and must come to its end; the text of an exception
             # may hold a message's
-            logger.error("generation failed", generation=self.id, error=type(error).__name__)
+            self._note("generation failed", error)
         return "error", "error", None
 
     async def _keep(self, upstream: asyncio.Task[Outcome]) -> None:
@@ -148,7 +160,7 @@ class Generation:
                 self._end(upstream, "lost")
                 return
             except STORE_ERRORS as error:
-                logger.warning("keeping failed", generation=self.id, error=type(error).__name__)
+                self._note("keeping failed", error)
 
     async def _log(self) -> None:
         events = self._produced[self._logged :]
@@ -162,11 +174,10 @@ class Generation:
     async def _finish(
         self, state: State, reason: FinishReason, usage: Usage | None
     ) -> Message | None:
-        """Store the answer; None when that cannot be: then the log has it, for the repair."""
-        parts = join_text(event.part for event in self._produced)
+        """Store the answer; None when it is not ours to store any more."""
         answer = replace(
             self.begun.answer,
-            parts=parts,
+            parts=join_text(event.part for event in self._produced),
             state=state,
             finish_reason=reason,
             usage=usage,
@@ -174,29 +185,35 @@ class Generation:
             before=None,
         )
         answer = replace(answer, path=path_hash(answer.path, "assistant", answer.text))
-        logged, stored = await asyncio.gather(
-            self._log(), self._store(answer), return_exceptions=True
-        )
-        if isinstance(logged, BaseException):
-            logger.warning("last chunk failed", generation=self.id, error=type(logged).__name__)
-        if isinstance(stored, generations.Lost):
-            return None
-        if isinstance(stored, BaseException):
-            logger.error("answer not stored", generation=self.id, error=type(stored).__name__)
-            return None
-        return answer
+        _, stored = await asyncio.gather(self._log_rest(), self._store(answer))
+        return answer if stored else None
 
-    async def _store(self, answer: Message) -> None:
+    async def _log_rest(self) -> None:
+        """Log what came since the last chunk, so that the log is whole: the answer does not wait
+        for it.
+        """
+        try:
+            await self._log()
+        except STORE_ERRORS as error:
+            self._note("last chunk failed", error)
+
+    async def _store(self, answer: Message) -> bool:
         head = give_back(self.begun.answer, answer)
-        until = self._engine.now() + self._engine.timing.patience
+        until = min(self._engine.now() + self._engine.timing.patience, self._deadline)
         wait = self._engine.timing.retry_wait
         while True:
             try:
-                return await asyncio.to_thread(
-                    generations.end, self.begun.conversation, answer, head
-                )
-            except STORE_ERRORS:
-                if self._engine.now() + wait > min(until, self._deadline):
+                await asyncio.to_thread(generations.end, self.begun.conversation, answer, head)
+                return True
+            except generations.Lost:
+                return False
+            except STORE_ERRORS as error:
+                self._note("storing failed", error)
+                if self._engine.now() + wait > until:
                     raise
             await asyncio.sleep(wait)
             wait = min(2 * wait, self._engine.timing.retry_wait_most)
+
+    def _note(self, what: str, error: Exception) -> None:
+        """Log a failure by its type: the text of an exception may hold a message's."""
+        logger.warning(what, generation=self.id, error=type(error).__name__)

@@ -57,10 +57,11 @@ def lease_from(item: LeaseItem) -> Lease:
 
 def create(conversation: Conversation) -> bool:
     """Store a new one. False when its number is taken under this owner: the caller makes
-    another.
+    another. What an earlier attempt of the same call stored does not count as taken.
     """
+    free = ConversationItem.pk.does_not_exist() | (ConversationItem.id == conversation.id)
     try:
-        to_item(conversation).save(ConversationItem.pk.does_not_exist())
+        to_item(conversation).save(free)
     except PutError as error:
         if condition_failed(error):
             return False
@@ -153,6 +154,8 @@ def purge(partition: str, now_ms: int) -> int:
     before = min(now_ms, int(again.created)) if again else now_ms
 
     def left_over(sort: str) -> bool:
+        if sort in (keys.META, keys.LEASE):
+            return False  # the deletion took them along: these are a successor's
         message_id = sort.partition("#")[2]
         if conversation_of(message_id) is None:
             return again is None

@@ -19,6 +19,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
 CONFLICT_RETRIES = 5
+UNCLEAR_RETRIES = 1
 _RETRIED = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
@@ -174,6 +175,7 @@ class Transaction:
         cannot be had; conflicts with other transactions are tried again, at most five times with
         jitter.
         """
+        unclear = 0
         for attempt in range(CONFLICT_RETRIES + 1):
             try:
                 connection().connection.transact_write_items(
@@ -184,10 +186,11 @@ class Transaction:
             except TransactWriteError as error:
                 reasons = self._reasons(error)
                 codes = {reason.code for reason in reasons.values()}
-                if not codes or (attempt == CONFLICT_RETRIES and codes & _RETRIED):
-                    raise
-                if not codes & _RETRIED:
+                if codes and not codes & _RETRIED:
                     raise Refused(reasons) from error
+                unclear += not codes
+                if attempt == CONFLICT_RETRIES or unclear > UNCLEAR_RETRIES or not _again(error):
+                    raise
             pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311
 
     def _reasons(self, error: TransactWriteError) -> dict[str, Refusal]:
@@ -203,4 +206,18 @@ class Transaction:
 
 def condition_failed(error: PynamoDBException) -> bool:
     """Whether a single write was refused by its condition."""
-    return error.cause_response_code == "ConditionalCheckFailedException"
+    return _code(error) == "ConditionalCheckFailedException"
+
+
+def _again(error: PynamoDBException) -> bool:
+    """Whether trying again may help: not where the request itself is at fault."""
+    return _code(error) not in ("ValidationException", "AccessDeniedException")
+
+
+def _code(error: PynamoDBException) -> str | None:
+    """AWS's code of an error; None where there was no answer. (PynamoDB's own property fails
+    then.)
+    """
+    response = getattr(error.cause, "response", None) or {}
+    code: str | None = response.get("Error", {}).get("Code")
+    return code

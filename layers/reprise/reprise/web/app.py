@@ -42,7 +42,8 @@ def create_app(error_response: ErrorResponse) -> FastAPI:
     internal error. Answers carry X-Request-ID and may be read by pages of any origin, without
     credentials.
     """
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    # no redirects: API Gateway hands on an id that ends in %2F, and no id does
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
 
     def known(request: Request, error: Exception) -> Response:
         return error_response(request, _as_ours(error))
@@ -68,10 +69,11 @@ def _as_ours(error: Exception) -> Exception:
     match error:
         case RequestValidationError():
             return InvalidRequest(dict(_problem(each) for each in error.errors()))
-        case HTTPException(status_code=404):
+        case HTTPException(status_code=404 | 405):
             return NotFound("Route")
         case HTTPException():
-            return InvalidRequest({"request": error.detail})
+            # FastAPI's word for JSON that is nested too deeply, or has numbers of too many digits
+            return InvalidRequest({"body": "cannot be read as JSON"})
         case Invalid():
             return InvalidRequest({error.field: error.problem})
     return error
@@ -81,6 +83,8 @@ def _problem(error: dict[str, Any]) -> tuple[str, str]:
     """Field and text of one of Pydantic's errors; never the input, which may be a message."""
     if error["type"] == "json_invalid":
         return "body", "is not valid JSON"
+    if error["type"] == "model_attributes_type" and error["loc"] == ("body",):
+        return "body", "must be a JSON object, sent with Content-Type: application/json"
     path = [str(part) for part in error["loc"] if part not in ("body", "query", "path", "header")]
     return ".".join(path) or "body", str(error["msg"])
 
