@@ -106,7 +106,16 @@ async def test_hiding_the_answer_while_it_is_made_keeps_it_hidden(world: World) 
     assert stored.text == "Hello"
 
 
-async def test_a_very_long_answer_is_whole(world: World) -> None:
+async def test_a_very_long_answer_is_whole_in_the_table_and_in_the_log(world: World) -> None:
     answer = await world.say("Hi", [f"{n} " for n in range(50_000)])
     assert answer.text.split() == [str(n) for n in range(50_000)]
     assert world.listing()[-1].text == answer.text
+    assert [event.n for event in generations.logged(answer.id)] == list(range(1, 50_001))
+
+
+async def test_a_text_that_comes_at_once_is_logged_in_pieces_that_fit(world: World) -> None:
+    text = "\N{GRINNING FACE}" * 300_000
+    answer = await world.say("Hi", [text])
+    assert answer.text == text
+    logged = generations.logged(answer.id)
+    assert "".join(event.part.text for event in logged) == text  # type: ignore[union-attr]

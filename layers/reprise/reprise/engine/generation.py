@@ -4,7 +4,7 @@ It is a task of its own: whoever reads its events may go away, the answer is com
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Literal
@@ -18,7 +18,9 @@ from reprise.chat.events import Begun, Ended, Event, Produced
 from reprise.chat.messages import (
     FinishReason,
     Message,
+    Part,
     State,
+    Text,
     Usage,
     join_text,
     path_hash,
@@ -34,6 +36,8 @@ logger = Logger(child=True)
 
 STORE_ERRORS = (PynamoDBException, BotoCoreError, ClientError)
 Outcome = tuple[State, FinishReason, Usage | None]
+CHUNK_TEXT = 64_000  # characters, at most four bytes each …
+CHUNK_EVENTS = 16_000  # … and at most eight bytes for the length and time of each: under 400 KB
 _background: set[asyncio.Task[None]] = set()  # the loop itself keeps tasks weakly only
 
 
@@ -127,9 +131,10 @@ class Generation:
                     if isinstance(event, Finished):
                         outcome = "done", event.reason, event.usage
                         continue  # to the very end, which leaves the connection fit for the next
-                    produced = Produced(len(self._produced) + 1, self._engine.now_ms(), event)
-                    self._produced.append(produced)
-                    self._queue.put_nowait(produced)
+                    for part in _pieces(event):
+                        produced = Produced(len(self._produced) + 1, self._engine.now_ms(), part)
+                        self._produced.append(produced)
+                        self._queue.put_nowait(produced)
             return outcome
         except UpstreamFailed as failure:
             logger.warning("upstream failed", generation=self.id, reason=failure.reason)
@@ -163,13 +168,24 @@ class Generation:
                 self._note("keeping failed", error)
 
     async def _log(self) -> None:
-        events = self._produced[self._logged :]
-        if events:
+        """Append what came since the last chunk, as many chunks as it takes."""
+        while events := self._unlogged():
             await asyncio.to_thread(
                 generations.log, self.id, self._chunks + 1, events, self._engine.now()
             )
             self._logged += len(events)
             self._chunks += 1
+
+    def _unlogged(self) -> list[Produced]:
+        """The next events for the log, as many as one chunk holds."""
+        events: list[Produced] = []
+        room = CHUNK_TEXT
+        for event in self._produced[self._logged : self._logged + CHUNK_EVENTS]:
+            room -= len(event.part.text) if isinstance(event.part, Text) else 0
+            if room < 0:
+                break
+            events.append(event)
+        return events
 
     async def _finish(
         self, state: State, reason: FinishReason, usage: Usage | None
@@ -217,3 +233,12 @@ class Generation:
     def _note(self, what: str, error: Exception) -> None:
         """Log a failure by its type: the text of an exception may hold a message's."""
         logger.warning(what, generation=self.id, error=type(error).__name__)
+
+
+def _pieces(part: Part) -> Iterator[Part]:
+    """A text that is too long for a chunk in several; anything else as it is."""
+    if not isinstance(part, Text) or len(part.text) <= CHUNK_TEXT:
+        yield part
+        return
+    for start in range(0, len(part.text), CHUNK_TEXT):
+        yield Text(part.text[start : start + CHUNK_TEXT])
