@@ -9,16 +9,19 @@ export PORT ?= 7001
 export AWS_PORT ?= 7002
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test lint format bench clean
+.PHONY: help dev test test-dynamodb lint format bench clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 dev: .venv/.synced ## Serve everything on PORT (7001), with its table and bucket on AWS_PORT (7002)
 	@exec $(BIN)/python -m local
 
 test: .venv/.synced .venv-litellm/.synced ## Run all tests that need PyPI only
 	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+test-dynamodb: .venv/.synced build/dynamodb/.fetched ## Run the store's tests against DynamoDB Local (needs Maven and Java)
+	@$(BIN)/python tests/dynamodb/run.py build/dynamodb -n 2 tests/store tests/engine/test_turns.py tests/dynamodb $(ARGS)
 
 lint: .venv/.synced ## Check format, style, types, import directions and the template
 	$(BIN)/ruff format --check .
@@ -54,4 +57,10 @@ clean: ## Remove what the other targets made
 	@echo "Installing LiteLLM, which some tests talk to, into .venv-litellm …"
 	@$(PYTHON) -m venv .venv-litellm
 	@UV_PYTHON=.venv-litellm/bin/python UV_PROJECT_ENVIRONMENT=.venv-litellm $(BIN)/uv sync -q --locked --only-group litellm
+	@touch $@
+
+build/dynamodb/.fetched: tests/dynamodb/pom.xml
+	@for tool in mvn java; do command -v $$tool >/dev/null || { echo "make test-dynamodb needs Maven and Java 17 or later: there is no $$tool here."; exit 1; }; done
+	@echo "Fetching DynamoDB Local with Maven …"
+	@mvn -q -B -f tests/dynamodb/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/build/dynamodb
 	@touch $@

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
 os.environ |= {
-    "AWS_ACCESS_KEY_ID": "testing",
+    # one of its own for each process: DynamoDB Local keeps a database for each
+    "AWS_ACCESS_KEY_ID": "testing" + os.environ.get("PYTEST_XDIST_WORKER", ""),
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_DEFAULT_REGION": "us-east-1",
     # moto does not know the addresses that have an account in them
@@ -18,6 +20,11 @@ os.environ |= {
 for name in ("OPENROUTER_API_KEY", "OPENROUTER_BASE_URL"):
     os.environ.pop(name, None)
 
+DYNAMODB = os.environ.get("REPRISE_TEST_DYNAMODB")  # endpoint of a DynamoDB Local; else it is moto
+if DYNAMODB:
+    os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = DYNAMODB
+
+import boto3
 import pytest
 from moto import mock_aws
 
@@ -25,11 +32,18 @@ from local import backend, moto, template
 
 moto.patch()
 DESIGN = template.load(os.environ["AWS_REGION"], os.environ)
+SESSION = boto3.Session()
 
 
 @pytest.fixture
 def aws() -> Iterator[None]:
     """The template's table and bucket, empty."""
-    with mock_aws():
+    # it leaves endpoints alone that are not AWS's
+    with mock_aws(config={"core": {"mock_credentials": False}}):
+        boto3.DEFAULT_SESSION = SESSION  # moto's new one would read all models of services anew
+        if DYNAMODB:
+            client = boto3.client("dynamodb")
+            with suppress(client.exceptions.ResourceNotFoundException):
+                client.delete_table(TableName=os.environ["TABLE_NAME"])
         backend.create(DESIGN)
         yield

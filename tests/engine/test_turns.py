@@ -1,7 +1,6 @@
 """What a turn stores, and what the model gets to read."""
 
 import asyncio
-from functools import partial
 
 import pytest
 from reprise.chat.errors import Conflict, Invalid, NotFound, UpstreamFailed
@@ -106,13 +105,15 @@ async def test_a_message_that_nobody_shall_answer_becomes_the_head(world: World)
 
 async def test_of_two_senders_at_once_one_is_answered_and_one_refused(world: World) -> None:
     for _ in range(20):
-        world.models.enqueue([partial(asyncio.sleep, 0.02), "Hello"])
+        both_tried = asyncio.Event()
+        world.models.enqueue([both_tried.wait, "Hello"])
         begun = await asyncio.gather(world.begin("A"), world.begin("B"), return_exceptions=True)
         won = [each for each in begun if not isinstance(each, BaseException)]
         lost = [each for each in begun if isinstance(each, BaseException)]
         assert len(won) == len(lost) == 1
         assert isinstance(lost[0], Conflict)
         assert lost[0].generation == won[0].id
+        both_tried.set()
         await won[0].ended()
     said = world.said()
     assert len(said) == 40
@@ -153,7 +154,7 @@ async def test_another_owners_conversation_is_not_found(world: World) -> None:
         )
 
 
-@pytest.mark.parametrize("text", ["", "  \n ", "x" * 1_000_001])
+@pytest.mark.parametrize("text", ["", "  \n ", "x" * 1_000_001], ids=["empty", "blank", "too long"])
 async def test_texts_that_cannot_be_messages_are_refused(world: World, text: str) -> None:
     with pytest.raises(Invalid):
         await world.begin(text)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pynamodb.exceptions import PutError, UpdateError
+from pynamodb.expressions.update import Action
 
 from reprise.chat.ids import conversation_of, milliseconds_of
 from reprise.chat.messages import Conversation, Lease
@@ -13,12 +13,12 @@ from reprise.store.table import (
     Key,
     Refused,
     Transaction,
-    condition_failed,
     connection,
     get,
     get_many,
     query,
     query_all,
+    write,
 )
 
 
@@ -60,13 +60,7 @@ def create(conversation: Conversation) -> bool:
     another. What an earlier attempt of the same call stored does not count as taken.
     """
     free = ConversationItem.pk.does_not_exist() | (ConversationItem.id == conversation.id)
-    try:
-        to_item(conversation).save(free)
-    except PutError as error:
-        if condition_failed(error):
-            return False
-        raise
-    return True
+    return write(lambda: to_item(conversation).save(free))
 
 
 def find(owner: str, number: int) -> tuple[Conversation | None, Lease | None]:
@@ -112,15 +106,13 @@ def _listed(raw: dict[str, dict[str, object]]) -> Conversation:
 
 def rename(conversation: Conversation, title: str, now_ms: int) -> Conversation | None:
     """Give it another title; None when it was deleted meanwhile."""
-    try:
-        to_item(conversation).update(
-            [ConversationItem.title.set(title), ConversationItem.activity.set(now_ms)],
-            ConversationItem.id == conversation.id,
-        )
-    except UpdateError as error:
-        if condition_failed(error):
-            return None
-        raise
+    actions: list[Action] = [
+        ConversationItem.title.set(title),
+        ConversationItem.activity.set(now_ms),
+    ]
+    same = ConversationItem.id == conversation.id
+    if not write(lambda: to_item(conversation).update(actions, same)):
+        return None
     return replace(conversation, title=title, activity=now_ms)
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pynamodb.attributes import Attribute
-from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.update import Action
 
 from reprise.chat.events import Produced, pack, unpack
@@ -22,7 +21,7 @@ from reprise.store.items import (
     MessageItem,
     VersionsItem,
 )
-from reprise.store.table import Refused, Transaction, condition_failed, query_all
+from reprise.store.table import Refused, Transaction, query_all, write
 
 Extra = Callable[[Transaction], None]  # adds writes of somebody else's to a begin
 
@@ -154,15 +153,12 @@ def _judge(refused: Refused, turn: Turn, new: Conversation) -> Conversation:
 def renew(conversation: Conversation, generation: str, expires: float) -> None:
     """Hold the lease longer. Raises Lost."""
     lease = LeaseItem(keys.conversation(conversation.owner, conversation.number), keys.LEASE)
-    try:
-        lease.update(
-            [LeaseItem.expires.set(expires), LeaseItem.ttl.set(int(expires) + LEASE_KEPT)],
-            LeaseItem.generation == generation,
-        )
-    except UpdateError as error:
-        if condition_failed(error):
-            raise Lost from error
-        raise
+    actions: list[Action] = [
+        LeaseItem.expires.set(expires),
+        LeaseItem.ttl.set(int(expires) + LEASE_KEPT),
+    ]
+    if not write(lambda: lease.update(actions, LeaseItem.generation == generation)):
+        raise Lost
 
 
 def log(generation: str, number: int, events: Sequence[Produced], now: float) -> None:

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from pynamodb.exceptions import UpdateError
-
 from reprise.chat.events import dump_parts, load_parts
 from reprise.chat.ids import milliseconds_of
 from reprise.chat.messages import (
@@ -24,7 +22,7 @@ from reprise.store import bodies, keys
 from reprise.store.conversations import from_item as conversation_from
 from reprise.store.conversations import lease_from
 from reprise.store.items import ConversationItem, LeaseItem, MessageItem
-from reprise.store.table import Item, condition_failed, get_many, query
+from reprise.store.table import Item, get_many, query, write
 
 FIRST_PAGE = 24  # items of the first read: the lease, the conversation and what a short one holds
 _REREADS = 3
@@ -184,13 +182,5 @@ def hide(owner: str, number: int, message_id: str) -> bool:
     already.
     """
     item = MessageItem(keys.conversation(owner, number), keys.message(message_id))
-    try:
-        item.update(
-            [MessageItem.hidden.set(True)],
-            MessageItem.pk.exists() & MessageItem.hidden.does_not_exist(),
-        )
-    except UpdateError as error:
-        if condition_failed(error):
-            return False
-        raise
-    return True
+    seen = MessageItem.pk.exists() & MessageItem.hidden.does_not_exist()
+    return write(lambda: item.update([MessageItem.hidden.set(True)], seen))

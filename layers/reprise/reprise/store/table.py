@@ -148,6 +148,7 @@ class Transaction:
 
     def check(self, name: str, kind: type[Item], key: Key, condition: Condition) -> None:
         kwargs = kind.get_operation_kwargs_from_class(*key, condition=condition)
+        kwargs["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         self._writes["condition_check_items"].append((name, kwargs))
 
     def put(self, name: str, item: Item, condition: Condition | None = None) -> None:
@@ -191,7 +192,7 @@ class Transaction:
                 unclear += not codes
                 if attempt == CONFLICT_RETRIES or unclear > UNCLEAR_RETRIES or not _again(error):
                     raise
-            pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311
+            pause(_jitter(attempt))
 
     def _reasons(self, error: TransactWriteError) -> dict[str, Refusal]:
         names = [name for writes in self._writes.values() for name, _ in writes]
@@ -204,9 +205,32 @@ class Transaction:
         }
 
 
+def write(change: Callable[[], object], pause: Callable[[float], None] = time.sleep) -> bool:
+    """Make a single write. False when its condition failed; where a transaction is at its item, it
+    is tried again as that would be: botocore does not.
+    """
+    for attempt in range(CONFLICT_RETRIES + 1):
+        try:
+            change()
+        except PynamoDBException as error:
+            if condition_failed(error):
+                return False
+            if attempt == CONFLICT_RETRIES or _code(error) != "TransactionConflictException":
+                raise
+            pause(_jitter(attempt))
+        else:
+            break
+    return True
+
+
 def condition_failed(error: PynamoDBException) -> bool:
     """Whether a single write was refused by its condition."""
     return _code(error) == "ConditionalCheckFailedException"
+
+
+def _jitter(attempt: int) -> float:
+    """Seconds to wait before the next attempt."""
+    return random.uniform(0, 0.05 * 2**attempt)  # noqa: S311
 
 
 def _again(error: PynamoDBException) -> bool:
