@@ -49,7 +49,7 @@ def run(listener: socket.socket, aws: socket.socket | None, started: ExitStack) 
     expires_itself = backend.own_endpoint(os.environ, backend.DYNAMODB) is not None
     backend.configure(os.environ, _moto(aws, started) if aws else None)
     try:
-        backend.create(design)
+        backend.create(design, boto3.client("dynamodb"), boto3.client("s3"))
     except (BotoCoreError, ClientError) as error:
         raise CannotStart(f"The table and the bucket cannot be had: {error}") from error
     os.environ.update(design.environment)  # functions read it when they are imported

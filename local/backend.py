@@ -8,7 +8,6 @@ from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any
 
-import boto3
 import botocore.session
 
 from local.template import Template
@@ -59,9 +58,8 @@ def configure(environ: MutableMapping[str, str], moto: str | None) -> None:
         environ.update(AWS_ACCESS_KEY_ID="local", AWS_SECRET_ACCESS_KEY="local")  # noqa: S106
 
 
-def create(template: Template) -> None:
-    """Make the template's tables and buckets, where they do not exist yet."""
-    dynamodb, s3 = boto3.client("dynamodb"), boto3.client("s3")
+def create(template: Template, dynamodb: Any, s3: Any) -> None:
+    """Make the template's tables and buckets, where they do not exist yet. Takes boto3 clients."""
     for name, properties in template.tables.items():
         create_table(dynamodb, name, properties)
     where = s3.meta.region_name

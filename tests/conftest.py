@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import Any
 
 os.environ |= {
     # one of its own for each process: DynamoDB Local keeps a database for each
@@ -35,15 +37,34 @@ DESIGN = template.load(os.environ["AWS_REGION"], os.environ)
 SESSION = boto3.Session()
 
 
-@pytest.fixture
-def aws() -> Iterator[None]:
-    """The template's table and bucket, empty."""
+@contextmanager
+def _aws() -> Iterator[None]:
     # it leaves endpoints alone that are not AWS's
     with mock_aws(config={"core": {"mock_credentials": False}}):
         boto3.DEFAULT_SESSION = SESSION  # moto's new one would read all models of services anew
+        client, bucket = _client("dynamodb"), _client("s3")
         if DYNAMODB:
-            client = boto3.client("dynamodb")
             with suppress(client.exceptions.ResourceNotFoundException):
                 client.delete_table(TableName=os.environ["TABLE_NAME"])
-        backend.create(DESIGN)
+        backend.create(DESIGN, client, bucket)
+        yield
+
+
+@cache
+def _client(service: str) -> Any:
+    """Made once: it takes longer than most tests."""
+    return boto3.client(service)
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    """The template's table and bucket, empty."""
+    with _aws():
+        yield
+
+
+@pytest.fixture(scope="module")
+def shared_aws() -> Iterator[None]:
+    """The same for a module whose tests do not mind what others of them have stored."""
+    with _aws():
         yield

@@ -172,7 +172,7 @@ def shown(conversation: Conversation) -> list[str]:
 def versions(conversation: Conversation, parent: str | None) -> tuple[list[str], list[str]] | None:
     """The ids and tips that are noted for the siblings under a parent; None where nothing is."""
     partition = keys.conversation(conversation.owner, conversation.number)
-    item = get(VersionsItem, partition, keys.versions(parent))
+    item = get(VersionsItem, partition, keys.versions(parent or conversation.id))
     return (list(item.ids), list(item.tips)) if item else None
 
 

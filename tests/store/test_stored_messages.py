@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reprise.chat.events import dump_parts
 from reprise.chat.ids import EPOCH_MS
 from reprise.chat.messages import Message, Text, ToolCall, ToolResult, Usage
 from reprise.store import bodies, conversations, generations, keys, messages
@@ -100,12 +99,9 @@ def test_every_character_comes_back(scribe: Scribe, text: str) -> None:
 
 
 def body_of(size: int, *, of: str = "x") -> str:
-    """A text whose stored form takes up so many bytes."""
-    frame = len(dump_parts([Text("")]))
-    text = of * ((size - frame) // len(of.encode()))
-    text += "x" * (size - frame - len(text.encode()))
-    assert len(dump_parts([Text(text)]).encode()) == size
-    return text
+    """A text of so many bytes."""
+    text = of * (size // len(of.encode()))
+    return text + "x" * (size - len(text.encode()))
 
 
 def objects() -> list[str]:

@@ -1,4 +1,4 @@
-"""Accounts and their API keys as items."""
+"""Accounts, their API keys, and whom the issuer of JWTs knows them as, as items."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +9,7 @@ from pynamodb.exceptions import UpdateError
 from reprise.store import keys
 from reprise.store.table import (
     Item,
+    Refusal,
     Refused,
     Transaction,
     condition_failed,
@@ -51,6 +52,17 @@ class KeyOfAccountItem(Item, discriminator="KA"):
     digest = UnicodeAttribute()
 
 
+class SubjectItem(Item, discriminator="SU"):
+    """A user of the issuer by the hash of who they are there: all that admission needs, in one
+    item.
+    """
+
+    account_id = UnicodeAttribute()
+    owner_pk = UnicodeAttribute()
+    plan = UnicodeAttribute()
+    created = NumberAttribute()
+
+
 @dataclass(frozen=True)
 class Account:
     number: int
@@ -78,8 +90,59 @@ class ApiKey:
     last_used: str | None = None
 
 
+@dataclass(frozen=True)
+class Subject:
+    """Whom an issuer vouches for, as the account that is theirs; `created` in milliseconds since
+    the Unix epoch.
+    """
+
+    account_id: str
+    owner: str
+    plan: str
+    created: int
+
+
 def create(account: Account) -> Literal["stored", "name taken", "number taken"]:
     """Store an account and its name together."""
+    try:
+        _creation(account).commit()
+    except Refused as refused:
+        return "name taken" if "name" in refused.reasons else "number taken"
+    return "stored"
+
+
+def create_for_subject(account: Account, digest: str) -> Subject | None:
+    """Store an account with its name and whose it is. Returns what is stored: if somebody was
+    faster, theirs. None when the number is taken.
+    """
+    item = SubjectItem(
+        keys.subject(digest),
+        keys.SUBJECT,
+        account_id=account.id,
+        owner_pk=keys.account(account.number),
+        plan=account.plan,
+        created=account.created,
+    )
+    transaction = _creation(account)
+    transaction.put("subject", item, SubjectItem.pk.does_not_exist())
+    try:
+        transaction.commit()
+    except Refused as refused:
+        match refused.reasons:
+            case {"subject": Refusal(item=SubjectItem() as there)}:
+                return _subject(there)
+            case {"name": _}:
+                raise  # it is derived from the digest: trying again would not help
+        return None
+    return _subject(item)
+
+
+def subject_by_digest(digest: str) -> Subject | None:
+    item = get(SubjectItem, keys.subject(digest), keys.SUBJECT)
+    return _subject(item) if item else None
+
+
+def _creation(account: Account) -> Transaction:
     partition = keys.account(account.number)
     profile = AccountItem(
         partition,
@@ -93,11 +156,7 @@ def create(account: Account) -> Literal["stored", "name taken", "number taken"]:
     transaction = Transaction()
     transaction.put("account", profile, AccountItem.pk.does_not_exist())
     transaction.put("name", name, NameItem.pk.does_not_exist())
-    try:
-        transaction.commit()
-    except Refused as refused:
-        return "name taken" if "name" in refused.reasons else "number taken"
-    return "stored"
+    return transaction
 
 
 def by_name(name: str) -> Account | None:
@@ -172,6 +231,10 @@ def revoke_key(owner: str, key_id: str, now_ms: int) -> bool:
         [KeyItem.revoked.set(now_ms)], KeyItem.pk.exists()
     )
     return True
+
+
+def _subject(item: SubjectItem) -> Subject:
+    return Subject(item.account_id, item.owner_pk, item.plan, int(item.created))
 
 
 def _key(item: KeyItem) -> ApiKey:

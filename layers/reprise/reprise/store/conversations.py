@@ -142,16 +142,19 @@ def purge(partition: str, now_ms: int) -> int:
     now; ids tell when they were made, so what is younger than this call, or than that conversation,
     stays. Returns the number of items removed; calling it again goes on where it was cut off.
     """
+    _, number = keys.split_conversation(partition)
     again = get(ConversationItem, partition, keys.META)
     before = min(now_ms, int(again.created)) if again else now_ms
 
     def left_over(sort: str) -> bool:
         if sort in (keys.META, keys.LEASE):
             return False  # the deletion took them along: these are a successor's
-        message_id = sort.partition("#")[2]
-        if conversation_of(message_id) is None:
-            return again is None
-        return milliseconds_of(message_id) < before
+        made = sort.partition("#")[2]
+        if (
+            conversation_of(made) != number
+        ):  # versions of a first message: under the conversation's id
+            return again is None or made != again.id
+        return milliseconds_of(made) < before
 
     bodies.delete(partition, lambda message_id: left_over(keys.message(message_id)))
     removed, start = 0, None

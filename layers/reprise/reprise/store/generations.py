@@ -121,7 +121,7 @@ def begin(turn: Turn, expires: float, extra: Sequence[Extra] = ()) -> Conversati
 def _add_version(transaction: Transaction, partition: str, turn: Turn) -> None:
     """Note the new sibling, and the tip under the old one where the branch went on from it."""
     first = turn.messages[0]
-    siblings = VersionsItem(partition, keys.versions(first.parent))
+    siblings = VersionsItem(partition, keys.versions(first.parent or turn.conversation.id))
     ids, tips = VersionsItem.ids, VersionsItem.tips
     actions: list[Action] = [
         VersionsItem.kind.set(VersionsItem),
@@ -223,6 +223,7 @@ def _final(item: MessageItem) -> list[Action]:
     values: tuple[tuple[Attribute[Any], Any], ...] = (
         (MessageItem.path, item.path),
         (MessageItem.state, item.state),
+        (MessageItem.text, item.text),
         (MessageItem.body, item.body),
         (MessageItem.blob, item.blob),
         (MessageItem.updated, item.updated),
@@ -240,8 +241,7 @@ def _final(item: MessageItem) -> list[Action]:
 def _is_stored(refused: Refused, item: MessageItem) -> bool:
     """Whether the refusal comes of an earlier attempt of ours that succeeded."""
     there = refused.reasons["answer"].item if "answer" in refused.reasons else None
-    return isinstance(there, MessageItem) and (there.state, there.body, there.updated) == (
-        item.state,
-        item.body,
-        item.updated,
-    )
+    if not isinstance(there, MessageItem):
+        return False
+    stored = there.state, there.text, there.body, there.updated
+    return stored == (item.state, item.text, item.body, item.updated)

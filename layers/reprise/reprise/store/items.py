@@ -31,11 +31,17 @@ class ConversationItem(Item, discriminator="C"):
 
 
 class MessageItem(Item, discriminator="M"):
+    """A message that is one text has it in `text`, any other its parts in `body`, as
+    `chat.events.dump_parts` writes them. Where they are too large, `blob` is their key in the
+    bucket and `text` a preview.
+    """
+
     role = UnicodeAttribute(attr_name="r")
     parent = UnicodeAttribute(attr_name="p", null=True)
     depth = NumberAttribute(attr_name="d")
     path = BinaryAttribute(attr_name="h", legacy_encoding=False, null=True)
     state = UnicodeAttribute(attr_name="s")
+    text = UnicodeAttribute(attr_name="t", null=True)
     body = UnicodeAttribute(attr_name="b", null=True)
     blob = UnicodeAttribute(attr_name="o", null=True)
     updated = NumberAttribute(attr_name="u")

@@ -11,6 +11,7 @@ FIRST_MESSAGE = "M#"
 PROFILE = "PROFILE"
 NAME = "NAME"
 KEY = "KEY"
+SUBJECT = "SUB"
 
 
 def account(number: int) -> str:
@@ -33,6 +34,11 @@ def api_key_of_account(key_id: str) -> str:
     return f"KEY#{key_id}"
 
 
+def subject(digest: str) -> str:
+    """Partition of a user of an issuer of JWTs, by the SHA-256 of who they are there."""
+    return f"SUB#{digest}"
+
+
 def conversation(owner: str, number: int) -> str:
     return f"{owner}#CONV#{number:016d}"
 
@@ -41,9 +47,11 @@ def message(message_id: str) -> str:
     return f"M#{message_id}"
 
 
-def versions(parent: str | None) -> str:
-    """Sort key of the siblings under one parent; the first messages of a conversation have none."""
-    return f"V#{parent or 'ROOT'}"
+def versions(parent: str) -> str:
+    """Sort key of the siblings under one parent; the first messages of a conversation have its id
+    for one.
+    """
+    return f"V#{parent}"
 
 
 def generation(generation_id: str) -> str:

@@ -2,7 +2,6 @@
 looks.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import cast
@@ -14,8 +13,10 @@ from reprise.chat.messages import (
     FinishReason,
     Lease,
     Message,
+    Part,
     Role,
     State,
+    Text,
     Usage,
 )
 from reprise.store import bodies, keys
@@ -29,11 +30,17 @@ _REREADS = 3
 
 
 def to_item(partition: str, message: Message) -> MessageItem:
-    """The item of a message. A body that is too large for the table goes to the bucket here."""
-    body, blob = dump_parts(message.parts) if message.parts else None, message.blob
-    if body and len(body.encode()) > bodies.LIMIT:
-        blob = bodies.put(partition, message.id, body)
-        body = json.dumps([["t", message.text[: bodies.PREVIEW]]], ensure_ascii=False)
+    """The item of a message. Parts that are too large for the table go to the bucket here."""
+    text = body = None
+    blob = message.blob
+    match message.parts:
+        case (Text(only),):
+            text = only
+        case (_, *_):
+            body = dump_parts(message.parts)
+    if len((text or body or "").encode()) > bodies.LIMIT:
+        blob = bodies.put(partition, message.id, body or dump_parts(message.parts))
+        text, body = message.text[: bodies.PREVIEW], None
     return MessageItem(
         partition,
         keys.message(message.id),
@@ -42,6 +49,7 @@ def to_item(partition: str, message: Message) -> MessageItem:
         depth=message.depth,
         path=message.path or None,
         state=message.state,
+        text=text,
         body=body,
         blob=blob,
         updated=message.updated,
@@ -62,7 +70,7 @@ def from_item(item: MessageItem) -> Message:
     return Message(
         id=message_id,
         role=cast(Role, item.role),
-        parts=load_parts(item.body) if item.body else (),
+        parts=_parts(item),
         parent=item.parent,
         depth=int(item.depth),
         path=item.path or b"",
@@ -76,6 +84,12 @@ def from_item(item: MessageItem) -> Message:
         before=item.before,
         blob=item.blob,
     )
+
+
+def _parts(item: MessageItem) -> tuple[Part, ...]:
+    if item.text is not None:
+        return (Text(item.text),)
+    return load_parts(item.body) if item.body else ()
 
 
 def load(message: Message) -> Message:
