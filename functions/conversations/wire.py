@@ -104,14 +104,15 @@ def around(request: Request, message: str, **data: Any) -> tuple[str, str]:
     """The envelope before and behind a list that is written piece by piece: the list is `data`, or,
     where there is `data`, its last field `chatMessages`.
     """
-    rest = {"message": message, **_frame(request)}
+    after = "," + _compact({"message": message, **_frame(request)})[1:]
     before = '{"success":true,"data":'
-    after = "," + json.dumps(rest)[1:]
     if data:
-        return before + json.dumps(data, ensure_ascii=False)[
-            :-1
-        ] + ',"chatMessages":[', "]}" + after
+        return before + _compact(data)[:-1] + ',"chatMessages":[', "]}" + after
     return before + "[", "]" + after
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def error_response(request: Request, error: Exception) -> JSONResponse:

@@ -1,0 +1,48 @@
+"""`reprise` itself: help, and what it says when it cannot begin."""
+
+import pytest
+
+from tests.api import aws_client
+from tests.cli.conftest import Reprise
+
+
+def test_it_wants_a_table(reprise: Reprise, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TABLE_NAME")
+
+    refused = reprise("accounts", "create", "ada")
+
+    assert refused.status == 1
+    assert refused.out == ""
+    assert refused.err == (
+        "reprise: set TABLE_NAME to the table of your deployment (output TableName), "
+        "or use --local\n"
+    )
+
+
+def test_a_table_that_there_is_not_is_named(reprise: Reprise) -> None:
+    aws_client("dynamodb").delete_table(TableName="reprise")
+
+    refused = reprise("accounts", "create", "ada")
+
+    assert refused.status == 1
+    assert refused.err.startswith("reprise: cannot reach the table reprise: ")
+    assert "Traceback" not in refused.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("accounts",), ("keys",), ("keys", "create"), ("keys", "revoke"), ("x",)]
+)
+def test_half_a_command_is_answered_with_its_usage(
+    reprise: Reprise, arguments: tuple[str, ...]
+) -> None:
+    refused = reprise(*arguments)
+
+    assert refused.status == 2
+    assert refused.err.startswith("usage: reprise")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("keys", "--help"), ("keys", "create", "--help")]
+)
+def test_help_is_given(reprise: Reprise, arguments: tuple[str, ...]) -> None:
+    assert reprise(*arguments).status == 0

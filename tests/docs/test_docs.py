@@ -1,0 +1,161 @@
+"""What the documentation says is so: its commands work as printed, and it leaves nothing out."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from local import moto
+from tests.api import routes
+from tests.dev_server import DevServer
+from tests.docs.walkthrough import ROOT, Make, assert_prints, read, run
+from tests.upstream import Upstream, answer
+
+README, CONVERSATIONS = "README.md", "docs/conversations.md"
+PAGES = (README, CONVERSATIONS)
+KEY = "rp_a-key-to-try-things-with"
+
+
+def makes(target: str) -> list[Make]:
+    return [make for page in PAGES for make in read(page).makes if make.target == target]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_commands_print_what_the_page_says(path: str) -> None:
+    page = read(path)
+    settings = {"REPRISE_LOCAL_API_KEY": KEY, "REPRISE_DEMO_TOKENS_PER_SECOND": "0"}
+
+    with DevServer(settings) as server:
+        outputs = run(page.blocks, server.environ)
+
+    for block, output in zip(page.blocks, outputs, strict=True):
+        assert_prints(block, output)
+
+
+def test_the_readme_makes_the_seeds_calls() -> None:
+    commands = "\n".join(block.commands for block in read(README).blocks)
+
+    for route in routes("conversations"):
+        if route.method != "PATCH":  # the seed does not have it
+            path = re.sub(r"{\w+}", "…", route.path.removeprefix("/v1/chat"))
+            urls = re.sub(r"\$(ID|MESSAGE)", "…", commands)
+            assert f'"$API{path}' in urls, f"{route.method} {route.path}"
+
+
+def test_the_key_of_the_commands_is_the_one_that_make_dev_was_told() -> None:
+    keys = [make.settings.get("REPRISE_LOCAL_API_KEY") for make in makes("dev")]
+
+    assert {key for key in keys if key} == {KEY}
+    assert all(f"Bearer {KEY}" in (ROOT / path).read_text() for path in PAGES)
+
+
+def test_make_has_every_target_that_is_named() -> None:
+    named = {make.target for page in PAGES for make in read(page).makes}
+    named |= set(re.findall(r"`make (\w+)`", "".join((ROOT / page).read_text() for page in PAGES)))
+
+    assert {"dev", "test"} <= named
+    for target in named:
+        subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)
+
+
+def dev_with(setting: str) -> dict[str, str]:
+    """The settings of the one `make dev` of the README that has this one."""
+    (found,) = [make.settings for make in makes("dev") if setting in make.settings]
+    return found | {"REPRISE_LOCAL_API_KEY": KEY}
+
+
+def printed_by(server: DevServer, command: str) -> str:
+    """What the README's first block with such a command prints."""
+    setup, *blocks = read(README).blocks
+    block = next(block for block in blocks if command in block.commands)
+    return run((setup, block), server.environ)[1]
+
+
+def test_the_settings_for_another_provider_reach_it() -> None:
+    settings = dev_with("OPENROUTER_BASE_URL")
+
+    with Upstream() as upstream:
+        upstream.enqueue(answer("Hel", "lo"))
+        with DevServer(settings | {"OPENROUTER_BASE_URL": upstream.url}) as server:
+            printed = printed_by(server, "/conversations/stream")
+
+    assert 'data: {"type":"ai_chunk","data":"Hel"}' in printed
+    assert upstream.requests[0].headers["authorization"] == "Bearer its-key"
+    assert upstream.requests[0].body["model"] == "openai/gpt-3.5-turbo"
+
+
+def test_the_setting_for_real_models_leads_to_openrouter() -> None:
+    names = {"OPENROUTER_API_KEY"}
+    (settings,) = [make.settings for make in makes("dev") if make.settings.keys() == names]
+
+    with DevServer(settings) as server:
+        assert "model    OpenRouter\n" in server.output
+
+
+def test_conversations_are_kept_in_another_dynamodb() -> None:
+    kept = moto.serve()
+    settings = dev_with("AWS_ENDPOINT_URL_DYNAMODB") | {"AWS_ENDPOINT_URL_DYNAMODB": kept.endpoint}
+
+    with DevServer(settings) as server:
+        printed_by(server, "/conversations/stream")
+    with DevServer(settings) as server:
+        listed = printed_by(server, "/conversations?page=")
+    kept.stop()
+
+    assert '"title":"Optional Title"' in listed
+
+
+def test_every_endpoint_is_described() -> None:
+    text = (ROOT / CONVERSATIONS).read_text()
+
+    for route in routes("conversations"):
+        path = re.sub(r"{\w+}", "{id}", route.path.removeprefix("/v1/chat"))
+        assert f"| `{route.method} {path}` |" in text
+
+
+def test_every_error_code_is_described() -> None:
+    wire = (ROOT / "functions/conversations/wire.py").read_text()
+    text = (ROOT / CONVERSATIONS).read_text()
+
+    codes = set(re.findall(r'"([A-Z_]+_\d{3})"', wire))
+    assert codes
+    assert codes == set(re.findall(r"^\| \d{3} \| `(\w+)` \|", text, re.MULTILINE))
+
+
+def test_every_setting_is_one_that_somebody_reads() -> None:
+    named = set(re.findall(r"\b(?:REPRISE|OPENROUTER|AWS)_[A-Z_]+\b", (ROOT / README).read_text()))
+    code = "".join(
+        path.read_text() for folder in ("layers", "local") for path in (ROOT / folder).rglob("*.py")
+    )
+
+    for name in named:
+        assert f'"{name}"' in code, name
+
+
+@pytest.mark.parametrize(
+    "path", [README, *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+)
+def test_links_lead_somewhere(path: str) -> None:
+    page = ROOT / path
+
+    for link in re.findall(r"\]\((?!https?://)([^)]+)\)", page.read_text()):
+        target, _, anchor = link.partition("#")
+        file = (page.parent / target) if target else page
+        assert file.exists(), link
+        if anchor:
+            assert anchor in anchors(file), link
+
+
+def anchors(file: Path) -> set[str]:
+    """The names by which headings can be linked to, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def test_what_is_where_is_there() -> None:
+    named = re.findall(r"`([\w.-]+/(?:[\w.-]+/)*|[\w.-]+\.yaml)`", (ROOT / README).read_text())
+
+    assert len(named) > 5
+    for name in named:
+        assert (ROOT / name).exists() or (ROOT / "functions" / name).exists(), name
