@@ -52,7 +52,8 @@ def run(listener: socket.socket, aws: socket.socket | None, started: ExitStack) 
         backend.create(design, boto3.client("dynamodb"), boto3.client("s3"))
     except (BotoCoreError, ClientError) as error:
         raise CannotStart(f"The table and the bucket cannot be had: {error}") from error
-    os.environ.update(design.environment)  # functions read it when they are imported
+    for name, value in design.environment.items():  # read by the functions when they are imported
+        os.environ.setdefault(name, value)
 
     print(f"Loading {len(design.functions)} functions …", flush=True)
     handlers, broken = functions.load(function.handler for function in design.functions)

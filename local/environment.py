@@ -30,5 +30,6 @@ def find_running(environ: MutableMapping[str, str]) -> str | None:
     design = template.load(backend.region(environ), environ)
     moto = f"http://{HOST}:{ports['AWS_PORT']}" if "AWS_PORT" in ports else None
     backend.configure(environ, moto)
-    environ.update(design.environment)
+    for name, value in design.environment.items():
+        environ.setdefault(name, value)
     return None

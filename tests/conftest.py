@@ -19,7 +19,7 @@ os.environ |= {
     "POWERTOOLS_SERVICE_NAME": "reprise",
     "REPRISE_DEMO_TOKENS_PER_SECOND": "0",
 }
-for name in ("OPENROUTER_API_KEY", "OPENROUTER_BASE_URL"):
+for name in ("OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "OIDC_ISSUER", "OIDC_AUDIENCE"):
     os.environ.pop(name, None)
 
 DYNAMODB = os.environ.get("REPRISE_TEST_DYNAMODB")  # endpoint of a DynamoDB Local; else it is moto

@@ -1,12 +1,15 @@
-"""Accounts: made by the operator, found by name."""
+"""Accounts: made by the operator and found by name; or made for a user of the issuer of JWTs, at
+first sight.
+"""
 
+import hashlib
 import re
 
-from reprise.accounts.plans import PLANS
+from reprise.accounts.plans import DEFAULT_PLAN, PLANS
 from reprise.chat.errors import Invalid, NotFound
 from reprise.chat.ids import Mint
 from reprise.store import accounts as store
-from reprise.store.accounts import Account
+from reprise.store.accounts import Account, Subject
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._@+-]{0,63}", re.ASCII)
 
@@ -33,3 +36,30 @@ def by_name(name: str) -> Account:
     if account is None:
         raise NotFound(f"Account {name}")
     return account
+
+
+def of_subject(mint: Mint, issuer: str, subject: str) -> Subject:
+    """The account of somebody whom an issuer vouches for, in one read; the first time it is made,
+    once however many ask.
+    """
+    digest = subject_digest(issuer, subject)
+    found = store.subject_by_digest(digest)
+    while found is None:
+        number = mint.number()
+        account = Account(
+            number, mint.text_id(number), subject_name(digest), DEFAULT_PLAN, mint.now_ms()
+        )
+        found = store.create_for_subject(account, digest)
+    return found
+
+
+def subject_digest(issuer: str, subject: str) -> str:
+    """SHA-256 in hexadecimal of issuer, NUL, subject: who they are is not stored."""
+    return hashlib.sha256(f"{issuer}\0{subject}".encode()).hexdigest()
+
+
+def subject_name(digest: str) -> str:
+    """The name of an account made at first sight, by which the operator finds it; nobody can have
+    given it to another.
+    """
+    return f"oidc:{digest[:32]}"

@@ -7,26 +7,40 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from reprise.accounts import keys
+from reprise.accounts import issuer, keys, tokens
 from reprise.accounts.callers import Caller
 from reprise.chat.errors import Unauthorized
+from reprise.store.accounts import ApiKey
 
 
 async def _caller(request: Request) -> AsyncGenerator[Caller, Any]:
-    """The account behind `Authorization: Bearer …`, allowed to do what the method does.
+    """The account behind `Authorization: Bearer …`, an API key or a JWT, allowed to do what the
+    method does.
 
-    The day of the key's last use is noted beside the request's own work, not before it.
+    The day of a key's last use is noted beside the request's own work, not before it.
     """
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise Unauthorized
-    caller, key = await asyncio.to_thread(keys.authenticate, secret.strip(), time.time())
+    caller, key = await asyncio.to_thread(_authenticate, secret.strip(), time.time())
     caller.require("read" if request.method == "GET" else "write")
+    if key is None:
+        yield caller
+        return
     touched = asyncio.create_task(asyncio.to_thread(keys.touch, key, time.time()))
     try:
         yield caller
     finally:
         await asyncio.gather(touched, return_exceptions=True)
+
+
+def _authenticate(secret: str, now: float) -> tuple[Caller, ApiKey | None]:
+    """The caller, with the key if it is one. Where no issuer is trusted, a JWT is an unknown
+    key.
+    """
+    if tokens.looks_like_jwt(secret) and (trusted := issuer.trusted()):
+        return tokens.authenticate(secret, trusted, now), None
+    return keys.authenticate(secret, now)
 
 
 CurrentCaller = Annotated[Caller, Depends(_caller)]
