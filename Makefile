@@ -9,7 +9,7 @@ export PORT ?= 7001
 export AWS_PORT ?= 7002
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test test-dynamodb lint format bench clean
+.PHONY: help dev test test-dynamodb lint format openapi bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,10 +29,14 @@ lint: .venv/.synced ## Check format, style, types, import directions and the tem
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint template.yaml
+	$(BIN)/python -m local.openapi --check
 
 format: .venv/.synced ## Format the code and mend what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+openapi: .venv/.synced ## Write docs/openapi.json from the functions' own models
+	@$(BIN)/python -m local.openapi
 
 bench: .venv/.synced .venv-litellm/.synced ## Measure, and print tables (ONLY=name for one)
 	@$(BIN)/python -m bench $(ONLY)

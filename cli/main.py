@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # only now: the table's name is read when the store is imported
     from botocore.exceptions import BotoCoreError
     from pynamodb.exceptions import PynamoDBException
+
     from reprise.chat.errors import RepriseError
 
     try:

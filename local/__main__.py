@@ -73,9 +73,8 @@ def run(listener: socket.socket, aws: socket.socket | None, started: ExitStack) 
 
 def _seed() -> str:
     """The API key of the account `local`. Raises CannotStart."""
-    from reprise.chat.errors import Invalid
-
     from cli.seed import seed_local_account  # like the functions, it reads the environment
+    from reprise.chat.errors import Invalid
 
     try:
         return seed_local_account(os.environ.get("REPRISE_LOCAL_API_KEY"))

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, MutableMapping
 from typing import Any
 
-from streaming.adapter import ClientGone, Metadata, Receive, Send
-
 from local.events import Request
 from local.responses import Header, Response, merged, pass_headers
+from streaming.adapter import ClientGone, Metadata, Receive, Send
 
 
 async def read_request(

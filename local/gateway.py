@@ -6,14 +6,13 @@ import time
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from streaming.adapter import ClientGone, Receive, Send
-
 from local.client import read_request, send_response
 from local.events import Request, accepts_binary, proxy_event, request_context
 from local.invocations import Invocations
 from local.responses import Refused, Response, gateway_response, preflight
 from local.routing import Resource, Router
 from local.template import Template
+from streaming.adapter import ClientGone, Receive, Send
 
 BODY_LIMIT = 10 * 1024 * 1024  # API Gateway's own; Lambda has another, see functions.py
 _BAD_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")

@@ -9,13 +9,12 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from streaming.adapter import ASGIApp, Receive, Send, invoke
-
 from local.client import ClientStream
 from local.context import Context
 from local.functions import PAYLOAD_LIMIT, BufferedCalls, TooLarge, payload_size
 from local.responses import Refused, Response, proxy_response
 from local.template import Route
+from streaming.adapter import ASGIApp, Receive, Send, invoke
 
 # JSON makes at most six bytes of one, so only a longer body can bring an event over the limit.
 _SURELY_FITS = PAYLOAD_LIMIT // 8

@@ -20,13 +20,13 @@ from functools import cache
 from typing import Any
 
 import boto3
-from streaming.adapter import Metadata, invoke
 
 from local import template
 from local.context import Context
 from local.events import Request, proxy_event
 from local.routing import Router
 from local.template import Route, Template
+from streaming.adapter import Metadata, invoke
 
 CLIENT, SERVER = "192.0.2.1", ("api.example.test", 443)
 DONE = "[DONE]"

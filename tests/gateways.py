@@ -7,12 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
-from streaming.adapter import Receive, Send
 
 from local.gateway import Gateway
 from local.ports import claim
 from local.server import running
 from local.template import parse
+from streaming.adapter import Receive, Send
 
 TEMPLATE = """
 Globals:

@@ -3,11 +3,11 @@
 from fastapi import Request
 from fastapi.responses import JSONResponse
 from mangum import Mangum
+
+from conversations.wire import success, surface
 from reprise.engine import conversations
 from reprise.web.callers import CurrentCaller
 from reprise.web.engine import engine
-
-from conversations.wire import success, surface
 
 app = surface()
 

@@ -3,10 +3,10 @@
 from fastapi import Request
 from fastapi.responses import JSONResponse
 from mangum import Mangum
-from reprise.engine import reading
-from reprise.web.callers import CurrentCaller
 
 from conversations.wire import success, surface
+from reprise.engine import reading
+from reprise.web.callers import CurrentCaller
 
 app = surface()
 

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import Query, Request
 from fastapi.responses import JSONResponse
 from mangum import Mangum
-from reprise.store import conversations
-from reprise.web.callers import CurrentCaller
 
 from conversations.wire import conversation_object, success, surface
+from reprise.store import conversations
+from reprise.web.callers import CurrentCaller
 
 app = surface()
 

@@ -7,12 +7,12 @@ Streamed, because it may pass the 6 MB of a buffered answer.
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 from mangum import Mangum
+
+from conversations.wire import around, message_object, surface
 from reprise.engine import reading
 from reprise.web.callers import CurrentCaller
 from reprise.web.engine import engine
 from reprise.web.streams import json_list
-
-from conversations.wire import around, message_object, surface
 
 app = surface()
 

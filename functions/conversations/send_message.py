@@ -6,13 +6,13 @@ Runs as a streaming function though its answer is JSON: a buffered one would end
 from fastapi import Request
 from fastapi.responses import JSONResponse
 from mangum import Mangum
+
+from conversations.wire import NewMessage, message_object, success, surface
 from reprise.engine import turns
 from reprise.engine.begin import Options
 from reprise.web.app import deadline
 from reprise.web.callers import CurrentCaller
 from reprise.web.engine import engine
-
-from conversations.wire import NewMessage, message_object, success, surface
 
 app = surface()
 

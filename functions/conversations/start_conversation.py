@@ -5,14 +5,14 @@ streamed.
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 from mangum import Mangum
+
+from conversations.wire import StartedConversation, stream, surface
 from reprise.engine import turns
 from reprise.engine.begin import Options
 from reprise.web.app import deadline
 from reprise.web.callers import CurrentCaller
 from reprise.web.engine import engine
 from reprise.web.streams import event_stream
-
-from conversations.wire import StartedConversation, stream, surface
 
 app = surface()
 

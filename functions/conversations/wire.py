@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
 from reprise.accounts.callers import Caller
 from reprise.chat.errors import Conflict, Forbidden, NotFound, Unauthorized
 from reprise.chat.events import Begun, Ended, Event, Produced

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from aws_lambda_powertools import Logger
+
 from reprise.store import conversations
 
 logger = Logger()

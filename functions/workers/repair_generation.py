@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from aws_lambda_powertools import Logger
+
 from reprise.engine.repair import repair_expired
 
 logger = Logger()

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+
 from reprise.accounts import issuer as issuer_module
 from reprise.accounts.issuer import Issuer
-
 from tests.accounts.issuers import AUDIENCE, FakeIssuer, serving
 
 

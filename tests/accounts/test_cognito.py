@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import boto3
 import pytest
 import requests
+
 from reprise.accounts.issuer import Issuer, Settings
 from reprise.accounts.tokens import verify
 from reprise.chat.errors import Unauthorized

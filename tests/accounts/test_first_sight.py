@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pynamodb.exceptions import TransactWriteError
+
 from reprise.accounts import accounts
 from reprise.accounts.plans import DEFAULT_PLAN
 from reprise.chat.errors import Invalid
@@ -13,7 +14,6 @@ from reprise.chat.ids import Mint
 from reprise.store import keys
 from reprise.store.accounts import Subject, SubjectItem
 from reprise.store.table import Refused
-
 from tests.api import everything_stored
 from tests.capacity import measured
 from tests.faults import Fault, conflict, faults, lost_answer, meanwhile, repeated, throttled

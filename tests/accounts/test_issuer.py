@@ -14,6 +14,7 @@ from http.client import BadStatusLine, IncompleteRead, InvalidURL
 from typing import Any
 
 import pytest
+
 from reprise.accounts import issuer as issuer_module
 from reprise.accounts.issuer import (
     KEPT,
@@ -24,7 +25,6 @@ from reprise.accounts.issuer import (
     KeysUnavailable,
     Settings,
 )
-
 from tests.accounts.issuers import DISCOVERY, KEYS, NOW, FakeIssuer, Key, serving
 
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+
 from conversations import list_conversations
 from reprise.accounts import accounts, issuer, keys
 from reprise.chat.ids import Mint
 from reprise.web.app import logger
-
 from tests.accounts.issuers import DISCOVERY, KEYS, FakeIssuer, Key, part, serving
 from tests.api import Api, Response, everything_stored, new_key
 from tests.capacity import measured

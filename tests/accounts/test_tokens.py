@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from reprise.accounts.issuer import ALGORITHMS, Issuer, Settings
 from reprise.accounts.tokens import Identity, looks_like_jwt, verify
 from reprise.chat.errors import Unauthorized
-
 from tests.accounts.issuers import AUDIENCE, NOW, FakeIssuer, Key, part, sign
 
 BOTH = frozenset({"read", "write"})

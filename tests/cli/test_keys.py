@@ -6,9 +6,9 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+
 from reprise.accounts import accounts, keys
 from reprise.chat.ids import Mint
-
 from tests.api import Api, everything_stored
 from tests.calls import Call, intercept
 from tests.cli.conftest import Reprise

@@ -5,10 +5,10 @@ import logging
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from reprise.engine.engine import Engine, Timing
 from reprise.web import engine as web_engine
 from reprise.web.app import logger
-
 from tests.api import Api
 from tests.models import FakeModels
 

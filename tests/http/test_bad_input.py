@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 import pytest
-from reprise.accounts import keys
 
+from reprise.accounts import keys
 from tests.api import Api, Response, everything_stored, new_key, routes
 from tests.conversations import (
     BODIES,

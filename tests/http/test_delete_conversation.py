@@ -12,8 +12,6 @@ from reprise.store import conversations, keys
 from reprise.store import messages as stored_messages
 from reprise.store.items import ConversationItem
 from reprise.store.table import Item
-from workers import purge_conversation
-
 from tests.api import Api, call, everything_stored
 from tests.conversations import (
     CONVERSATIONS,
@@ -29,6 +27,7 @@ from tests.conversations import (
     stream,
 )
 from tests.models import FakeModels
+from workers import purge_conversation
 
 
 def purge(partition: str) -> None:

@@ -5,12 +5,12 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
+
+from local.context import Context
 from reprise.chat.errors import UpstreamFailed
 from reprise.engine.engine import Engine
 from reprise.llm.catalogue import Model
 from reprise.web import engine as web_engine
-
-from local.context import Context
 from tests.api import Api, Response, aws_client, call, handler_of, new_key, routes
 from tests.conversations import (
     BODIES,

@@ -6,12 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
+
 from reprise.chat.errors import UpstreamFailed
 from reprise.chat.ids import number_of
 from reprise.chat.messages import ToolCall
+from reprise.engine.engine import Engine, Timing
 from reprise.llm.protocol import Finished
 from reprise.store import conversations
-
+from reprise.web import engine as web_engine
 from tests.api import Api, aws_client, everything_stored
 from tests.conversations import (
     UNKNOWN_ID,
@@ -306,6 +308,8 @@ def test_tool_calls_are_no_text(api: Api, models: FakeModels) -> None:
 
 
 def test_while_an_answer_is_made_there_is_no_other(api: Api, models: FakeModels) -> None:
+    # nothing but the refused requests shall write meanwhile
+    web_engine.use(Engine(models, timing=Timing(chunk_every=60)))
     made, answering, go_on = create(api), threading.Event(), threading.Event()
     models.enqueue(["Hel", answering.set, partial(asyncio.to_thread, go_on.wait, 10), "lo"])
 

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from reprise.chat.errors import UpstreamFailed
 
+from reprise.chat.errors import UpstreamFailed
 from tests.api import DONE, Api, everything_stored
 from tests.conversations import CONVERSATIONS, START, contents, conversation, messages, send
 from tests.models import FakeModels

@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 import pytest
+
 from reprise.chat.errors import UpstreamFailed
 from reprise.chat.messages import ToolCall
 from reprise.engine.engine import Engine, Timing
 from reprise.llm.protocol import Finished
 from reprise.web import engine as web_engine
-
 from tests.api import DONE, Api, everything_stored
 from tests.conversations import (
     UNKNOWN_ID,
