@@ -1,6 +1,7 @@
 """What hypothesis may make up of the domain: texts, parts, the events of a generation."""
 
 from hypothesis import strategies as st
+
 from reprise.chat.events import Produced
 from reprise.chat.ids import EPOCH_MS, NUMBER_BITS
 from reprise.chat.messages import Part, Text, ToolCall, ToolResult

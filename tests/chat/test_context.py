@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from reprise.chat.context import budget, estimate, fill, tokens_of
 from reprise.chat.messages import Message, Part, Text, ToolCall
-
 from tests.chat.strategies import parts, texts
 
 WINDOW = 400  # of which 300 are the branch's

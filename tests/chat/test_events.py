@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from reprise.chat.events import (
     Produced,
     decode_part,
@@ -15,7 +16,6 @@ from reprise.chat.events import (
     unpack,
 )
 from reprise.chat.messages import Part, Text, ToolCall, ToolResult
-
 from tests.chat.strategies import milliseconds, parts, produced, texts
 
 CALL = ToolCall("call-1", "search", {"query": "tides", "limit": 3})

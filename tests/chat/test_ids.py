@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+
 from reprise.chat.ids import (
     EPOCH_MS,
     NUMBER_BITS,
@@ -17,7 +18,6 @@ from reprise.chat.ids import (
     number_of,
     parse_number,
 )
-
 from tests.chat.strategies import milliseconds, numbers, texts
 
 SAFE_IN_JSON = 1 << 53  # what JavaScript keeps exact: Number.MAX_SAFE_INTEGER + 1

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
 from reprise.chat.messages import (
     ROLES,
     Lease,
@@ -18,7 +19,6 @@ from reprise.chat.messages import (
     join_text,
     path_hash,
 )
-
 from tests.chat.strategies import parts, texts
 
 WHITE_SPACE = " \t\r\n\x0b\x0c\x85\xa0\u2003\u2028\u3000"

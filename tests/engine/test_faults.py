@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 from pynamodb.exceptions import PynamoDBException
+
 from reprise.chat.errors import UpstreamFailed
 from reprise.engine import reading
 from reprise.store import generations
-
 from tests.engine.world import World, with_timing
 from tests.faults import (
     Fault,

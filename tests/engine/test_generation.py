@@ -4,11 +4,11 @@ import asyncio
 from functools import partial
 
 import pytest
+
 from reprise.chat.errors import Conflict
 from reprise.chat.events import Begun, Ended
 from reprise.engine import conversations, reading
 from reprise.store import generations, messages
-
 from tests.engine.world import OWNER, World, with_timing
 
 SHORT = partial(asyncio.sleep, 0.03)

@@ -8,11 +8,11 @@ import asyncio
 from functools import partial
 
 import pytest
+
 from reprise.chat.errors import Conflict
 from reprise.chat.events import Begun, Ended, Event
 from reprise.engine import generation as module
 from reprise.store import generations
-
 from tests.engine.world import World
 from tests.faults import ANY, Fault, faults, killed, killed_after, onward
 

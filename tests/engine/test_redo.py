@@ -1,11 +1,11 @@
 """Redoing an answer: a new branch, and nothing lost."""
 
 import pytest
+
 from reprise.chat.errors import Invalid, NotFound, UpstreamFailed
 from reprise.store import keys
 from reprise.store.items import VersionsItem
 from reprise.store.table import get
-
 from tests.engine.world import OWNER, World
 
 

@@ -6,12 +6,12 @@ import asyncio
 from functools import partial
 
 import pytest
+
 from reprise.chat.errors import Conflict, NotFound
 from reprise.engine import conversations, reading, turns
 from reprise.store import keys, messages
-from workers import repair_generation
-
 from tests.engine.world import OWNER, World
+from workers import repair_generation
 
 
 def lease_removal(world: World, generation: str) -> dict[str, object]:

@@ -3,13 +3,13 @@
 import asyncio
 
 import pytest
+
 from reprise.chat.errors import Conflict, Invalid, NotFound, UpstreamFailed
 from reprise.chat.events import Begun, Ended, Produced
 from reprise.chat.messages import Text, ToolCall
 from reprise.engine import conversations, reading, turns
 from reprise.engine.begin import Options
 from reprise.llm.protocol import Finished
-
 from tests.engine.world import OWNER, World
 
 

@@ -11,7 +11,6 @@ from reprise.engine.begin import Options
 from reprise.engine.engine import Engine, Timing
 from reprise.engine.generation import Generation
 from reprise.store import generations, messages
-
 from tests.models import FakeModels
 
 OWNER = "USER#0000000000000001"

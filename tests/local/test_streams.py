@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from streaming.adapter import Receive, Send
 
+from streaming.adapter import Receive, Send
 from tests.gateways import OK, App, buffered, gateway, raw, streaming
 
 

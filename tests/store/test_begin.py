@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 from pynamodb.exceptions import TransactWriteError
+
 from reprise.chat.messages import Lease
 from reprise.store import conversations, generations
 from reprise.store.generations import Held, Moved, Turn
 from reprise.store.items import LeaseItem
 from reprise.store.table import Item, Refused, Transaction, get
-
 from tests.capacity import measured
 from tests.faults import EVERY, Fault, Kind, faults, lost_answer, meanwhile, repeated, timeout
 from tests.store.scribe import (

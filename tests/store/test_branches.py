@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from reprise.chat.messages import Conversation, Message
 from reprise.store import conversations, generations, keys, messages
 from reprise.store.generations import Turn
 from reprise.store.messages import FIRST_PAGE, Found
-
 from tests.faults import EVERY, Fault, answering, faults
 from tests.store.scribe import EXPIRES, OTHER, OWNER, Scribe, found, put_all, versions
 

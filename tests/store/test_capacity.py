@@ -5,9 +5,9 @@ import time
 from typing import Any
 
 import pytest
+
 from reprise.store.items import ConversationItem, LeaseItem
 from reprise.store.table import Item, Refused, Transaction, get, query
-
 from tests.calls import intercept
 from tests.capacity import Charge, Cost, measured, size_of
 from tests.faults import Fault, Killed, faults, killed

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pynamodb.exceptions import PutError
+
 from reprise.chat.events import Produced
 from reprise.chat.messages import Text
 from reprise.store import generations, keys
 from reprise.store.items import ChunkItem
 from reprise.store.table import get
-
 from tests.capacity import measured
 from tests.chat.strategies import produced
 from tests.faults import EVERY, Fault, faults, repeated, throttled

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 from pynamodb.exceptions import TransactWriteError
+
 from reprise.chat.messages import Conversation, Message, Text, ToolCall, Usage
 from reprise.store import bodies, conversations, generations, keys, messages
 from reprise.store.generations import Lost
 from reprise.store.items import LeaseItem
-
 from tests.capacity import measured
 from tests.faults import EVERY, Fault, Kind, faults, lost_answer, meanwhile, repeated, timeout
 from tests.store.scribe import (

@@ -3,10 +3,10 @@
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from pynamodb.exceptions import DeleteError, PutError
+
 from reprise.store import bodies
 from reprise.store.items import LeaseItem
 from reprise.store.table import get
-
 from tests.faults import (
     ANY,
     EVERY,

@@ -2,12 +2,12 @@
 
 import pytest
 from pynamodb.exceptions import UpdateError
+
 from reprise.chat.messages import Lease
 from reprise.store import conversations, generations, keys
 from reprise.store.generations import Lost
 from reprise.store.items import LeaseItem
 from reprise.store.table import get
-
 from tests.capacity import measured
 from tests.faults import EVERY, Fault, disconnected, faults, repeated
 from tests.store.scribe import EXPIRES, Scribe, everything, found

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
+
 from reprise.chat.events import Produced
 from reprise.chat.messages import Conversation, Message, Text
 from reprise.store import bodies, conversations, generations, keys, messages
 from reprise.store.items import CHUNKS_KEPT, MessageItem
-
 from tests.capacity import measured
 from tests.faults import Fault, Killed, answering, faults, killed, meanwhile
 from tests.store.scribe import (

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
+
 from reprise.chat.messages import Conversation
 from reprise.store import conversations, generations, keys
-
 from tests.capacity import measured
 from tests.faults import Fault, conflict, faults, meanwhile, repeated
 from tests.store.scribe import EXPIRES, OTHER, OWNER, Scribe, everything, found, read

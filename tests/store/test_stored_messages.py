@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from reprise.chat.ids import EPOCH_MS
 from reprise.chat.messages import Message, Text, ToolCall, ToolResult, Usage
 from reprise.store import bodies, conversations, generations, keys, messages
 from reprise.store.items import ConversationItem, LeaseItem, MessageItem
 from reprise.store.table import Item, get
-
 from tests.capacity import measured
 from tests.chat.strategies import milliseconds, numbers, parts
 from tests.faults import EVERY, Fault, answering, conflict, faults

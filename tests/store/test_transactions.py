@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from pynamodb.exceptions import PutError, TransactWriteError
+
 from reprise.store.items import ChunkItem, LeaseItem
 from reprise.store.table import (
     CONFLICT_RETRIES,
@@ -18,7 +19,6 @@ from reprise.store.table import (
     query_all,
     write,
 )
-
 from tests.calls import Call
 from tests.capacity import measured
 from tests.faults import (

@@ -1,9 +1,9 @@
 """What a turn costs in DynamoDB's units, whatever the length of its conversation."""
 
 import pytest
+
 from reprise.chat.messages import Conversation, Message, Usage
 from reprise.store import generations
-
 from tests.capacity import Cost, measured
 from tests.store.scribe import EXPIRES, Scribe, found
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from streaming.adapter import ClientGone, Message, Metadata, Receive, Send, invoke
 
 STREAM_START: Message = {
