@@ -1,9 +1,10 @@
-# `make` lists the targets. Everything runs from .venv, which any target makes when it is missing or stale.
+# `make` lists the targets. Everything runs from .venv (VENV), which any target makes when it is missing or stale.
 SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 UV_VERSION := $(shell awk '/^name = "uv"$$/ {getline; gsub(/[^0-9.]/, ""); print}' uv.lock)
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS := never
 export PORT ?= 7001
 export AWS_PORT ?= 7002
@@ -14,16 +15,16 @@ export AWS_PORT ?= 7002
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-dev: .venv/.synced ## Serve everything on PORT (7001), with its table and bucket on AWS_PORT (7002)
+dev: $(VENV)/.synced ## Serve everything on PORT (7001), with its table and bucket on AWS_PORT (7002)
 	@exec $(BIN)/python -m local
 
-test: .venv/.synced .venv-litellm/.synced ## Run all tests that need PyPI only
+test: $(VENV)/.synced .venv-litellm/.synced ## Run all tests that need PyPI only
 	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
-test-dynamodb: .venv/.synced build/dynamodb/.fetched ## Run the store's tests against DynamoDB Local (needs Maven and Java)
+test-dynamodb: $(VENV)/.synced build/dynamodb/.fetched ## Run the store's tests against DynamoDB Local (needs Maven and Java)
 	@$(BIN)/python tests/dynamodb/run.py build/dynamodb -n 2 tests/store tests/engine/test_turns.py tests/dynamodb $(ARGS)
 
-lint: .venv/.synced ## Check format, style, types, import directions and the template
+lint: $(VENV)/.synced ## Check format, style, types, import directions and the template
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -31,33 +32,33 @@ lint: .venv/.synced ## Check format, style, types, import directions and the tem
 	$(BIN)/cfn-lint template.yaml
 	$(BIN)/python -m local.openapi --check
 
-format: .venv/.synced ## Format the code and mend what ruff can
+format: $(VENV)/.synced ## Format the code and mend what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-openapi: .venv/.synced ## Write docs/openapi.json from the functions' own models
+openapi: $(VENV)/.synced ## Write docs/openapi.json from the functions' own models
 	@$(BIN)/python -m local.openapi
 
-bench: .venv/.synced .venv-litellm/.synced ## Measure, and print tables (ONLY=name for one)
+bench: $(VENV)/.synced .venv-litellm/.synced ## Measure, and print tables (ONLY=name for one)
 	@$(BIN)/python -m bench $(ONLY)
 
 clean: ## Remove what the other targets made
-	rm -rf .venv .venv-litellm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-litellm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/bin/uv:
+$(VENV)/bin/uv:
 	@test -n "$(PYTHON)" || { echo "Reprise needs Python 3.11 or later: none of python3, python3.11 … is one. Install one, or set PYTHON=/path/to/python."; exit 1; }
-	@echo "Making .venv with $(PYTHON) …"
-	@$(PYTHON) -m venv .venv || { echo "python -m venv failed: on Debian and Ubuntu install python3-venv."; exit 1; }
+	@echo "Making $(VENV) with $(PYTHON) …"
+	@$(PYTHON) -m venv $(VENV) || { echo "python -m venv failed: on Debian and Ubuntu install python3-venv."; exit 1; }
 	@$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
 
-.venv/.synced: pyproject.toml uv.lock | .venv/bin/uv
-	@echo "Installing the locked dependencies into .venv …"
-	@UV_PYTHON=$(BIN)/python $(BIN)/uv sync -q --locked
+$(VENV)/.synced: pyproject.toml uv.lock | $(VENV)/bin/uv
+	@echo "Installing the locked dependencies into $(VENV) …"
+	@UV_PYTHON=$(BIN)/python UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync -q --locked
 	@touch $@
 
 # A second environment for one test server, because its pins clash with ours.
-.venv-litellm/.synced: pyproject.toml uv.lock | .venv/bin/uv
+.venv-litellm/.synced: pyproject.toml uv.lock | $(VENV)/bin/uv
 	@echo "Installing LiteLLM, which some tests talk to, into .venv-litellm …"
 	@$(PYTHON) -m venv .venv-litellm
 	@UV_PYTHON=.venv-litellm/bin/python UV_PROJECT_ENVIRONMENT=.venv-litellm $(BIN)/uv sync -q --locked --only-group litellm

@@ -83,7 +83,9 @@ def _operation(route: Route) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _responses(answers: Answers, references: dict[Any, Any]) -> dict[str, Any]:
     def response(status: int, answer: Any) -> dict[str, Any]:
-        phrase = HTTPStatus(status).phrase
+        phrase = (
+            "Content Too Large" if status == 413 else HTTPStatus(status).phrase
+        )  # renamed in 3.13
         if isinstance(answer, Stream):
             # OpenAPI 3.1 has no words for events
             return {"description": answer.description, "content": {"text/event-stream": {}}}

@@ -13,6 +13,13 @@ logger = Logger()
 def handler(event: dict[str, Any], context: Any) -> None:
     """`event`: DynamoDB stream records with their keys. A record that fails is delivered again."""
     for record in event["Records"]:
-        partition = record["dynamodb"]["Keys"]["pk"]["S"]
-        removed = conversations.purge(partition, int(time.time() * 1000))
-        logger.info("purged", partition=partition, items=removed)
+        _purge(record["dynamodb"]["Keys"]["pk"]["S"])
+
+
+def _purge(partition: str) -> None:
+    while True:
+        purged = conversations.purge(partition, int(time.time() * 1000))
+        logger.info("purged", partition=partition, items=purged.items, ahead_ms=purged.ahead)
+        if not purged.ahead:
+            return
+        time.sleep(purged.ahead / 1000)

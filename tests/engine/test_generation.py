@@ -104,7 +104,7 @@ async def test_hiding_the_answer_while_it_is_made_keeps_it_hidden(world: World) 
     world.models.enqueue(["Hel", partial(asyncio.sleep, 0.05), "lo"])
     generation = await world.begin("Hi")
     await asyncio.sleep(0.02)
-    reading.hide(OWNER, generation.id)
+    reading.hide(world.engine, OWNER, generation.id)
     await generation.ended()
     assert world.said() == [("user", "Hi")]
     stored, _ = messages.find(OWNER, world.conversation.number, generation.id)

@@ -52,7 +52,7 @@ async def test_the_model_reads_the_branch_oldest_first(world: World) -> None:
 
 async def test_the_model_reads_no_hidden_messages(world: World) -> None:
     first = await world.say("One", ["1"])
-    reading.hide(OWNER, first.id)
+    reading.hide(world.engine, OWNER, first.id)
     await world.say("Two")
     assert [m.text for m in world.models.requests[-1].messages] == ["One", "Two"]
 

@@ -30,7 +30,7 @@ def partition_of(conversation: Conversation) -> str:
 
 
 def purge(scribe: Scribe, conversation: Conversation) -> int:
-    return conversations.purge(partition_of(conversation), scribe.now_ms + 1)
+    return conversations.purge(partition_of(conversation), scribe.now_ms + 1).items
 
 
 def log(answer: Message, chunks: int, now_ms: int) -> None:
@@ -216,3 +216,16 @@ def test_a_successor_keeps_its_versions(scribe: Scribe) -> None:
 
     assert versions(again, question.id) is None
     assert versions(again, question_again.id) == ([answer_again.id, redone.messages[0].id], [])
+
+
+def test_what_is_ahead_of_the_clock_waits_for_its_time(scribe: Scribe) -> None:
+    gone, _, _ = scribe.exchange(scribe.stored())
+    conversations.delete(gone)
+    early = scribe.now_ms - 1500  # between the question and the answer
+
+    first = conversations.purge(partition_of(gone), early)
+
+    assert first.ahead > 0
+    second = conversations.purge(partition_of(gone), early + first.ahead)
+    assert second.ahead == 0
+    assert sort_keys(partition_of(gone)) == []

@@ -37,6 +37,20 @@ load = messages.load
 
 def message(engine: Engine, owner: str, message_id: str) -> tuple[Conversation, Message]:
     """One message and its conversation. Raises NotFound."""
+    conversation, seen = _find(engine, owner, message_id)
+    return conversation, load(seen)
+
+
+def hide(engine: Engine, owner: str, message_id: str) -> None:
+    """Delete one message: it leaves every listing and the context, its replies stay. Raises
+    NotFound.
+    """
+    conversation, _ = _find(engine, owner, message_id)
+    if not messages.hide(owner, conversation.number, message_id):
+        raise NotFound("Message")
+
+
+def _find(engine: Engine, owner: str, message_id: str) -> tuple[Conversation, Message]:
     number = conversation_of(message_id)
     if number is None:
         raise NotFound("Message")
@@ -46,16 +60,4 @@ def message(engine: Engine, owner: str, message_id: str) -> tuple[Conversation, 
     seen = as_shown(stored, found.lease, engine.now())
     if not seen.shown:
         raise NotFound("Message")
-    return found.conversation, load(seen)
-
-
-def hide(owner: str, message_id: str) -> None:
-    """Delete one message: it leaves every listing and the context, its replies stay. Raises
-    NotFound.
-    """
-    number = conversation_of(message_id)
-    if number is None:
-        raise NotFound("Message")
-    stored, found = messages.find(owner, number, message_id)
-    if stored is None or found.conversation is None or not messages.hide(owner, number, message_id):
-        raise NotFound("Message")
+    return found.conversation, seen

@@ -114,7 +114,7 @@ def check_text(text: str) -> None:
 
 def title_of(text: str) -> str:
     """A title for a conversation that begins with `text`: its first words."""
-    words = " ".join(text[: 10 * TITLE_MADE_OF].split())
+    words = " ".join(text.strip()[: 10 * TITLE_MADE_OF].split())
     if len(words) <= TITLE_MADE_OF:
         return words
     return words[:TITLE_MADE_OF].rsplit(" ", 1)[0] + "…"

@@ -1,6 +1,6 @@
 """Conversations as items: make, find, list, rename, delete, and remove what a deletion left."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pynamodb.expressions.update import Action
 
@@ -135,12 +135,23 @@ def delete(conversation: Conversation) -> bool:
     return True
 
 
-def purge(partition: str, now_ms: int) -> int:
+@dataclass(frozen=True)
+class Purged:
+    """`items` were removed. What is left is younger than the call, by `ahead` milliseconds at most:
+    0 where nothing is, or where it is a successor's.
+    """
+
+    items: int
+    ahead: int
+
+
+def purge(partition: str, now_ms: int) -> Purged:
     """Remove what a deleted conversation left: messages, versions, bodies, chunks.
 
     A client that names its threads itself may have begun another conversation under the same key by
     now; ids tell when they were made, so what is younger than this call, or than that conversation,
-    stays. Returns the number of items removed; calling it again goes on where it was cut off.
+    stays. Ids may run ahead of the clock a little (a message's is greater than its parent's): then
+    call it again when the time has come. Calling it again also goes on where it was cut off.
     """
     _, number = keys.split_conversation(partition)
     again = get(ConversationItem, partition, keys.META)
@@ -157,16 +168,21 @@ def purge(partition: str, now_ms: int) -> int:
         return milliseconds_of(made) < before
 
     bodies.delete(partition, lambda message_id: left_over(keys.message(message_id)))
-    removed, start = 0, None
+    removed, ahead, start = 0, 0, None
     while True:
         items, start = query(partition, start=start)
         old = [item for item in items if left_over(item.sk)]
+        young = [item.sk for item in items if not left_over(item.sk)]
         for item in old:
             if isinstance(item, MessageItem) and item.role == "assistant":
                 removed += _delete(_chunks(item.sk.removeprefix(keys.FIRST_MESSAGE), now_ms))
         removed += _delete([(item.pk, item.sk) for item in old])
+        for sort in young if again is None else ():
+            if sort.startswith(keys.FIRST_MESSAGE):
+                made = milliseconds_of(sort.removeprefix(keys.FIRST_MESSAGE))
+                ahead = max(ahead, made + 1 - now_ms)
         if not start:
-            return removed
+            return Purged(removed, ahead)
 
 
 def _chunks(message_id: str, now_ms: int) -> list[Key]:
