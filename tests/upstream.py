@@ -9,7 +9,6 @@ Each request uses up one reply, in the order they came; `otherwise` answers what
 """
 
 import asyncio
-import contextlib
 import json
 import math
 import socket
@@ -204,10 +203,9 @@ class Upstream:
                 request.gone.set()
                 return
             finally:
-                for task in (leaving, replying):
-                    task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError, ConnectionError):
-                        await task
+                leaving.cancel()
+                replying.cancel()
+                await asyncio.gather(leaving, replying, return_exceptions=True)
 
     def _next(self, request: Request) -> Reply:
         if self._replies:

@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
+
 from reprise.chat.errors import UpstreamFailed
 from reprise.chat.messages import Text, ToolCall, ToolResult, Usage
 from reprise.llm.chat_completions import Answer, encode_messages, encode_request
 from reprise.llm.protocol import Finished, ModelEvent, Tool
-
 from tests.llm.asking import message, question
 from tests.upstream import chunk, usage
 

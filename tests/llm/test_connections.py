@@ -5,6 +5,7 @@ import gc
 import weakref
 
 import httpx
+
 from reprise.llm.connections import IDLE, Connections
 
 

@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
+
 from reprise.chat.messages import Text, ToolCall, ToolResult
 from reprise.llm.demo import MAX_COUNT, Demo
 from reprise.llm.protocol import ModelRequest
-
 from tests.llm.asking import ask, finish_of, message, question, text_of
 
 DEMO = Demo(rate=0)

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator
 
 import pytest
+
 from reprise.chat.errors import UpstreamFailed
 from reprise.chat.messages import Text, ToolCall
 from reprise.llm.openai_compatible import OpenAICompatible
 from reprise.llm.protocol import Finished, Tool
-
 from tests.llm.asking import ask, finish_of, question, text_of
 from tests.llm.litellm_proxy import GREETING, Proxy
 

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
 import pytest
+
 from reprise.chat.errors import UpstreamFailed
 from reprise.chat.messages import Text, Usage
 from reprise.llm.connections import IDLE
 from reprise.llm.openai_compatible import OpenAICompatible, parse_retry_after
 from reprise.llm.protocol import Finished, ModelEvent
-
 from tests.llm.asking import ask, finish_of, question, text_of
 from tests.upstream import (
     CUT,

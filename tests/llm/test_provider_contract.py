@@ -9,11 +9,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 import pytest
+
 from reprise.chat.messages import Text, ToolCall, ToolResult
+from reprise.llm.bedrock import Bedrock
 from reprise.llm.demo import Demo
 from reprise.llm.openai_compatible import OpenAICompatible
 from reprise.llm.protocol import Finished, ModelRequest, Provider, Tool
-
+from tests.llm import event_stream
 from tests.llm.asking import ask, finish_of, message, question, text_of
 from tests.upstream import Upstream, answer
 
@@ -27,7 +29,9 @@ class Subject:
 
 
 @pytest.fixture
-async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+async def subject(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Subject]:
     match request.param:
         case "demo":
             yield Subject(Demo(rate=0), "demo")
@@ -36,6 +40,14 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
                 provider = OpenAICompatible(upstream.url, "sk-test")
                 yield Subject(provider, "openai/gpt-4o-mini")
                 await provider.aclose()
+        case "bedrock":
+            scripted = event_stream.answer("One", " two", " three")
+            async with Upstream(lambda _: scripted) as upstream:
+                endpoint = f"http://127.0.0.1:{upstream.port}"
+                monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", endpoint)
+                bedrock = Bedrock("us-east-1")
+                yield Subject(bedrock, "us.amazon.nova-pro-v1:0")
+                await bedrock.aclose()
         case "litellm":
             proxy = request.getfixturevalue("litellm")
             provider = OpenAICompatible(proxy.url, proxy.key)
@@ -48,6 +60,7 @@ pytestmark = pytest.mark.parametrize(
     [
         "demo",
         "openai-compatible",
+        "bedrock",
         pytest.param("litellm", marks=pytest.mark.xdist_group("litellm")),
     ],
     indirect=True,

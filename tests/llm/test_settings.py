@@ -1,6 +1,7 @@
 """The environment is read into settings, and what cannot be meant is said in a sentence."""
 
 import pytest
+
 from reprise.llm.settings import OPENROUTER, Settings
 
 
@@ -8,6 +9,7 @@ def test_an_empty_environment_means_demo_mode() -> None:
     settings = Settings.read({"OPENROUTER_API_KEY": "", "OPENROUTER_BASE_URL": ""})
     assert settings == Settings(key=None, base_url=OPENROUTER)
     assert settings.demo
+    assert settings.reaches("demo")
 
 
 def test_a_key_means_the_real_thing() -> None:
@@ -27,6 +29,40 @@ def test_a_key_that_no_header_carries_is_refused_without_repeating_it(key: str) 
     with pytest.raises(ValueError, match="OPENROUTER_API_KEY") as refused:
         Settings.read({"OPENROUTER_API_KEY": key})
     assert key not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "settings"),
+    [
+        ("OPENROUTER_API_KEY_PARAMETER", Settings(key_parameter="/reprise/key")),
+        ("OPENROUTER_API_KEY_SECRET", Settings(key_secret="/reprise/key")),
+    ],
+)
+def test_a_key_may_be_stored_elsewhere(variable: str, settings: Settings) -> None:
+    assert Settings.read({variable: "/reprise/key"}) == settings
+    assert settings.reaches("openrouter")
+    assert not settings.reaches("bedrock")
+    assert not settings.demo
+
+
+def test_a_key_comes_from_one_place() -> None:
+    with pytest.raises(ValueError, match="only one of") as refused:
+        Settings.read({"OPENROUTER_API_KEY": "sk-1", "OPENROUTER_API_KEY_SECRET": "reprise"})
+    assert "sk-1" not in str(refused.value)
+
+
+def test_a_region_means_bedrock() -> None:
+    settings = Settings.read({"BEDROCK_REGION": "us-gov-west-1"})
+    assert settings == Settings(bedrock_region="us-gov-west-1")
+    assert settings.reaches("bedrock")
+    assert not settings.reaches("openrouter")
+    assert not settings.demo
+
+
+@pytest.mark.parametrize("region", ["1", "US", "https://bedrock.example", "us-east"])
+def test_a_region_that_is_none_is_refused(region: str) -> None:
+    with pytest.raises(ValueError, match="BEDROCK_REGION"):
+        Settings.read({"BEDROCK_REGION": region})
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from reprise.chat.errors import Invalid
 from reprise.llm import settings as configuration
-from reprise.llm.settings import Settings
-
-ProviderName = Literal["openrouter", "demo"]
+from reprise.llm.settings import ProviderName, Settings
 
 _MAX_NAME = 100
 _UNLISTED = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.:-]*", re.ASCII)
@@ -40,10 +38,12 @@ class Model:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All models. `default` is a name; `unlisted` has the terms for models that are not listed."""
+    """All models. `defaults` are names, the first that can be had counts; `unlisted` has the terms
+    for models that are not listed.
+    """
 
     models: tuple[Model, ...]
-    default: str
+    defaults: tuple[str, ...]
     unlisted: Model
 
     @classmethod
@@ -57,7 +57,7 @@ class Catalogue:
         data = tomllib.loads(text)
         return cls(
             models=tuple(_model(entry) for entry in data["models"]),
-            default=data["default"],
+            defaults=tuple(data["defaults"]),
             unlisted=_model({"name": ""} | data["unlisted"]),
         )
 
@@ -82,22 +82,32 @@ def load() -> Catalogue:
 def find(name: str, settings: Settings | None = None) -> Model:
     """The model called `name`, which may be an alias.
 
-    An unlisted `vendor/name` is taken at its word where a real provider can be asked for it.
-    Raises Invalid("model", …) for every other name.
+    An unlisted `vendor/name` is taken at its word where a server can be asked for it. In demo mode
+    every listed model is to be had, because the demo answers for it. Raises Invalid("model", …) for
+    every other name.
     """
+    settings = settings or configuration.current()
     model = load().by_name.get(name)
     if model is not None:
+        if not _to_be_had(model, settings):
+            raise Invalid("model", "is not to be had here")
         return model
     if len(name) <= _MAX_NAME and _UNLISTED.fullmatch(name):
-        if not (settings or configuration.current()).demo:
+        if settings.reaches(load().unlisted.provider):
             return replace(load().unlisted, name=name, id=name)
-        raise Invalid("model", "is not listed, and in demo mode only listed models answer")
+        raise Invalid("model", "is not listed, and only listed models answer here")
     raise Invalid("model", "is not a known model")
 
 
-def default() -> Model:
+def default(settings: Settings | None = None) -> Model:
     """The model of a request that names none."""
-    return load().by_name[load().default]
+    settings = settings or configuration.current()
+    models = [load().by_name[name] for name in load().defaults]
+    return next(model for model in models if _to_be_had(model, settings))
+
+
+def _to_be_had(model: Model, settings: Settings) -> bool:
+    return settings.demo or settings.reaches(model.provider)
 
 
 def aliases_of(name: str) -> frozenset[str]:

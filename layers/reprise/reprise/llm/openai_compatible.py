@@ -19,6 +19,7 @@ from reprise.chat.messages import Text
 from reprise.llm.chat_completions import Answer, encode_request, failure
 from reprise.llm.connections import IDLE, Connections
 from reprise.llm.protocol import ModelEvent, ModelRequest
+from reprise.llm.secrets import GivenKey, Key
 
 CONNECT_SECONDS = 5.0
 STALL_SECONDS = 60.0  # the longest silence within an answer; OpenRouter's comments break it, too
@@ -36,13 +37,13 @@ class OpenAICompatible:
     def __init__(
         self,
         base_url: str,
-        key: str,
+        key: str | Key,
         *,
         stall: float = STALL_SECONDS,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._url = httpx.URL(f"{base_url}/chat/completions")
-        self._key = key
+        self._key = GivenKey(key) if isinstance(key, str) else key
         self._timeout = httpx.Timeout(stall, connect=CONNECT_SECONDS)
         self._now = now
         self._connections = Connections(self._make_client, now)
@@ -57,7 +58,6 @@ class OpenAICompatible:
             # reach this machine's own servers, but without a NO_PROXY httpx would ask it to.
             trust_env=not _LOOPBACK.fullmatch(self._url.host),
             headers={
-                "Authorization": f"Bearer {self._key}",
                 "Accept": "text/event-stream",
                 "Accept-Encoding": "identity",  # compression gathers what should come at once
                 "Content-Type": "application/json",
@@ -72,8 +72,9 @@ class OpenAICompatible:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """See `Provider`. An answer whose connection breaks after the finish reason is whole."""
         body = encode_request(request)
+        key = await self._key.current()
         async with self._connections.client() as client:
-            response = await self._open(client, body)
+            response = await self._open(client, body, key)
             try:
                 answer = Answer()
                 async with aclosing(_chunks(response)) as chunks:
@@ -92,7 +93,7 @@ class OpenAICompatible:
             finally:
                 await response.aclose()
 
-    async def _open(self, client: httpx.AsyncClient, body: bytes) -> httpx.Response:
+    async def _open(self, client: httpx.AsyncClient, body: bytes, key: str) -> httpx.Response:
         """The response, once its status says that there is an answer in it."""
         connected = False
 
@@ -100,7 +101,13 @@ class OpenAICompatible:
             nonlocal connected
             connected = connected or event == "connection.connect_tcp.started"
 
-        request = client.build_request("POST", self._url, content=body, extensions={"trace": trace})
+        request = client.build_request(
+            "POST",
+            self._url,
+            content=body,
+            headers={"Authorization": f"Bearer {key}"},
+            extensions={"trace": trace},
+        )
         # The causes are left out of the tracebacks: their texts quote headers, ours and theirs.
         try:
             response = await client.send(request, stream=True)
@@ -123,6 +130,8 @@ class OpenAICompatible:
             await _drain(response.aiter_raw())
         finally:
             await response.aclose()
+        if response.status_code == httpx.codes.UNAUTHORIZED and await self._key.replaced(key):
+            raise UpstreamFailed("the upstream refused a key that has a successor", retryable=True)
         retry_after = parse_retry_after(response.headers.get("retry-after", ""), self._now())
         raise failure("the upstream answered", response.status_code, retry_after)
 
