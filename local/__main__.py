@@ -1,7 +1,7 @@
 """`python -m local`, or `make dev`: everything on this machine, until Ctrl-C.
 
 Environment: `PORT` (7001) for the API, `AWS_PORT` (7002) for moto, `REPRISE_LOCAL_API_KEY`,
-`OPENROUTER_API_KEY`, `OPENROUTER_BASE_URL`, and what `backend.py` names.
+what `reprise.llm.settings` names for models, and what `backend.py` does for AWS.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from local.server import serve
 from local.table_stream import TableStream
 from local.template import Template
 from local.workers import TableWorkers
+from reprise.llm.settings import Settings
 
 
 def main() -> int:
@@ -45,6 +46,10 @@ def main() -> int:
 
 def run(listener: socket.socket, aws: socket.socket | None, started: ExitStack) -> None:
     """Start everything and serve until a signal. What is to be ended then is in `started`."""
+    try:
+        settings = Settings.read(os.environ)
+    except ValueError as error:
+        raise CannotStart(str(error)) from error
     design = template.load(backend.region(os.environ), os.environ)
     expires_itself = backend.own_endpoint(os.environ, backend.DYNAMODB) is not None
     backend.configure(os.environ, _moto(aws, started) if aws else None)
@@ -65,7 +70,7 @@ def run(listener: socket.socket, aws: socket.socket | None, started: ExitStack) 
         started.callback(workers.stop)
 
     key = _seed()
-    text = banner.text(f"http://{HOST}:{listener.getsockname()[1]}", key, os.environ)
+    text = banner.text(f"http://{HOST}:{listener.getsockname()[1]}", key, settings, os.environ)
     asyncio.new_event_loop().run_until_complete(
         serve(Gateway(design, handlers), listener, lambda: print(text, flush=True))
     )

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from local.backend import DYNAMODB, S3, own_endpoint
+from reprise.llm.settings import OPENROUTER, Settings
 
 READY = "Reprise is ready. Ctrl-C ends it."
 
 
-def text(url: str, key: str, environ: Mapping[str, str]) -> str:
+def text(url: str, key: str, settings: Settings, environ: Mapping[str, str]) -> str:
     """The lines to print. `url` is the API's; `environ` is that of the running functions."""
     return f"""
 {READY}
@@ -16,7 +17,7 @@ def text(url: str, key: str, environ: Mapping[str, str]) -> str:
   table    {environ.get("TABLE_NAME")} at {own_endpoint(environ, DYNAMODB)}
   bucket   {environ.get("BUCKET_NAME")} at {own_endpoint(environ, S3)}
   API key  {key}
-  model    {_model(environ)}
+  model    {_model(settings)}
 
 Try:
 
@@ -26,7 +27,12 @@ Try:
 """
 
 
-def _model(environ: Mapping[str, str]) -> str:
-    if not environ.get("OPENROUTER_API_KEY"):
+def _model(settings: Settings) -> str:
+    asked = []
+    if settings.reaches("openrouter"):
+        asked.append("OpenRouter" if settings.base_url == OPENROUTER else settings.base_url)
+    if settings.reaches("bedrock"):
+        asked.append(f"Bedrock in {settings.bedrock_region}")
+    if not asked:
         return "the demo, which only pretends; set OPENROUTER_API_KEY for real ones"
-    return environ.get("OPENROUTER_BASE_URL") or "OpenRouter"
+    return " and ".join(asked)

@@ -19,8 +19,9 @@ os.environ |= {
     "POWERTOOLS_SERVICE_NAME": "reprise",
     "REPRISE_DEMO_TOKENS_PER_SECOND": "0",
 }
-for name in ("OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "OIDC_ISSUER", "OIDC_AUDIENCE"):
-    os.environ.pop(name, None)
+for name in tuple(os.environ):
+    if name.startswith(("OPENROUTER_", "OIDC_", "BEDROCK_")):
+        del os.environ[name]
 
 DYNAMODB = os.environ.get("REPRISE_TEST_DYNAMODB")  # endpoint of a DynamoDB Local; else it is moto
 if DYNAMODB:

@@ -17,7 +17,15 @@ ROOT = Path(__file__).parent.parent
 KEY = "rp_local-key-of-the-tests"
 
 # A developer's own settings must not lead the tests to real tables or models.
-_NOT_INHERITED = ("AWS_", "BUCKET_NAME", "OPENROUTER_", "REPRISE_", "TABLE_NAME")
+_NOT_INHERITED = (
+    "AWS_",
+    "BEDROCK_",
+    "BUCKET_NAME",
+    "OIDC_",
+    "OPENROUTER_",
+    "REPRISE_",
+    "TABLE_NAME",
+)
 
 
 def free_port() -> int:
