@@ -1,0 +1,100 @@
+"""Every bench in its smallest size: that it runs, what its tables look like, and the limits that do
+not depend on the machine. None on time: those are for whoever reads the tables.
+"""
+
+import importlib
+import io
+from dataclasses import replace
+
+import pytest
+
+from bench.__main__ import BENCHES, main
+from bench.client import Answer
+from bench.progress import Progress
+from bench.statistic import percentile
+from bench.table import Result, Table, Target, verdicts
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_each_bench_fills_its_tables_and_stays_within_what_does_not_depend_on_time(
+    name: str,
+) -> None:
+    bench = importlib.import_module(f"bench.{name}")
+
+    result: Result = bench.run(Progress(name, io.StringIO()), bench.SMALLEST)
+
+    assert result.tables
+    for table in result.tables:
+        assert table.rows
+        for row in table.rows:
+            assert len(row) == len(table.columns)
+            assert isinstance(row[0], str)
+        assert table.lines()[0] == table.title
+    assert [target.what for target in result.targets if not target.timed and not target.met] == []
+
+
+def test_a_capacity_table_tells_a_turns_units_calls_and_depth() -> None:
+    from bench import capacity
+
+    plan = replace(capacity.SMALLEST, shapes=capacity.SMALLEST.shapes[:1])
+    (table,) = capacity.run(Progress("capacity", io.StringIO()), plan).tables
+
+    row = dict(zip(table.columns, table.rows[0], strict=True))
+    assert row["conversation"] == "2 messages"
+    assert row["peer's writes"] == 6
+    assert row["one after another"] == 3  # the key, the conversation, the begin
+    assert row["S3"] == 0
+
+
+def test_an_unknown_bench_is_told_with_those_that_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["warm"]) == 2
+
+    said = capsys.readouterr().err
+    assert "no bench 'warm'" in said
+    assert all(name in said for name in BENCHES)
+
+
+def test_a_table_aligns_numbers_and_shows_what_was_not_measured() -> None:
+    table = Table(
+        "Colours", ("", "a", "long heading"), (("red", 1, 0.1234), ("blue", 1234.5, None))
+    )
+
+    assert table.lines() == [
+        "Colours",
+        "",
+        "          a  long heading",
+        "─────────────────────────",
+        "red       1         0.123",
+        "blue  1,234             –",
+    ]
+
+
+def test_a_target_is_reached_up_to_its_limit() -> None:
+    table = verdicts([Target("at it", 3, 3), Target("over it", 3.5, 3)])
+
+    assert [row[-1] for row in table.rows] == ["yes", "NO"]
+
+
+def test_a_percentile_is_a_value_that_was_measured() -> None:
+    values = [float(number) for number in range(1, 101)]
+
+    assert (percentile(values, 50), percentile(values, 99), percentile(values, 100)) == (
+        51,
+        100,
+        100,
+    )
+
+
+def test_events_are_told_with_the_piece_that_completed_their_chunk_however_they_were_cut() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    first, second = b"9\r\ndata: @1\n\r\n", b"15\r\n\ndata: two\n\ndata: 3\n\n\r\n"
+    whole = head + first + second + b"0\r\n\r\n"
+    pieces = tuple((float(at), whole[at : at + 7]) for at in range(0, len(whole), 7))
+
+    events = Answer(0.0, pieces).events()
+
+    assert [event.data for event in events] == [b"data: @1", b"data: two", b"data: 3"]
+    last = len(head + first + second) - 1
+    assert {event.at for event in events} == {float(last // 7 * 7)}
