@@ -4,7 +4,8 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 from mangum import Mangum
 
-from conversations.wire import Rename, conversation_object, success, surface
+from conversations.requests import Rename
+from conversations.wire import conversation_object, success, surface
 from reprise.engine import conversations
 from reprise.web.callers import CurrentCaller
 from reprise.web.engine import engine

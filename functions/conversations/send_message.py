@@ -7,7 +7,8 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 from mangum import Mangum
 
-from conversations.wire import NewMessage, message_object, success, surface
+from conversations.requests import NewMessage
+from conversations.wire import message_object, success, surface
 from reprise.engine import turns
 from reprise.engine.begin import Options
 from reprise.web.app import deadline

@@ -6,7 +6,8 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from mangum import Mangum
 
-from conversations.wire import StartedConversation, stream, surface
+from conversations.requests import StartedConversation
+from conversations.wire import stream, surface
 from reprise.engine import turns
 from reprise.engine.begin import Options
 from reprise.web.app import deadline

@@ -4,7 +4,8 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from mangum import Mangum
 
-from conversations.wire import NewMessage, stream, surface, unanswered
+from conversations.requests import NewMessage
+from conversations.wire import stream, surface, unanswered
 from reprise.engine import turns
 from reprise.engine.begin import Options
 from reprise.web.app import deadline

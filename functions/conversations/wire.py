@@ -1,52 +1,23 @@
-"""The wire of this surface: its envelope, its objects, its errors, its events."""
+"""The wire of this surface: its envelope, its objects, its errors, its events. See also
+`requests`.
+"""
 
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from reprise.accounts.callers import Caller
 from reprise.chat.errors import Conflict, Forbidden, NotFound, Unauthorized
 from reprise.chat.events import Begun, Ended, Event, Produced
-from reprise.chat.messages import MAX_TEXT, Conversation, Message, Role, Text
+from reprise.chat.messages import Conversation, Message, Text
 from reprise.web.app import InvalidRequest, create_app, request_id
 from reprise.web.streams import DONE, sse
 
 MODEL_FAILED = "Failed to generate AI response"
-
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
-
-
-class Body(BaseModel):
-    """Of a request: what has the wrong type is refused, what is unknown is ignored."""
-
-    model_config = ConfigDict(strict=True)
-
-
-class Question(Body):
-    content: str = Field(min_length=1, max_length=MAX_TEXT)
-    model: str | None = Field(None, min_length=1, max_length=200)
-    temperature: float = Field(0.7, ge=0, le=2)
-
-
-class NewMessage(Question):
-    role: Role = "user"
-
-
-class NewConversation(Body):
-    title: Title | None = None
-
-
-class StartedConversation(Question):
-    title: Title | None = None
-
-
-class Rename(Body):
-    title: Title
 
 
 def surface() -> FastAPI:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from reprise.accounts import issuer, keys, tokens
+from reprise.accounts import keys
 from reprise.accounts.callers import Caller
 from reprise.chat.errors import Unauthorized
 from reprise.store.accounts import ApiKey
@@ -38,6 +38,10 @@ def _authenticate(secret: str, now: float) -> tuple[Caller, ApiKey | None]:
     """The caller, with the key if it is one. Where no issuer is trusted, a JWT is an unknown
     key.
     """
+    if secret.count(".") != 2:
+        return keys.authenticate(secret, now)
+    from reprise.accounts import issuer, tokens  # most deployments and most requests have none
+
     if tokens.looks_like_jwt(secret) and (trusted := issuer.trusted()):
         return tokens.authenticate(secret, trusted, now), None
     return keys.authenticate(secret, now)
