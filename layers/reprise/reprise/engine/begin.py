@@ -96,15 +96,14 @@ def _history(turn: Turn, admitted: Admitted, window: int) -> list[Message]:
     """What the model shall read, oldest first: the turn's own message and as much of the branch
     before it as fits its window, with the bodies that lie in the bucket.
     """
-    conversation, *_, answer = turn.conversation, *turn.messages
-    before = turn.messages[:-1]
+    conversation, (*said, _) = turn.conversation, turn.messages
 
     def newest_first() -> Iterator[Message]:
-        yield from reversed(before)
+        yield from reversed(said)
         for message in messages.branch(
             conversation.owner,
             conversation.number,
-            before[0].parent if before else answer.parent,
+            turn.messages[0].parent,
             admitted.found,
             context.budget(window) // _SMALLEST,
         ):
