@@ -29,9 +29,14 @@ if DYNAMODB:
 
 import boto3
 import pytest
+from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
 from local import backend, moto, template
+
+# how fast examples are made is the machine's affair
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 moto.patch()
 DESIGN = template.load(os.environ["AWS_REGION"], os.environ)

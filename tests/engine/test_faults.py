@@ -1,5 +1,6 @@
 """The table or the model cannot be had, or nobody knows whether it did what it was asked."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from reprise.store import generations
 from tests.engine.world import World, with_timing
 from tests.faults import (
     Fault,
+    Kind,
     conflict,
     disconnected,
     faults,
@@ -28,8 +30,8 @@ UNCLEAR = [timeout, lost_answer, repeated, internal, throttled, disconnected, co
 
 
 @pytest.mark.parametrize("kind", UNCLEAR)
-async def test_a_begin_that_may_have_happened_happens_once(world: World, kind: object) -> None:
-    with faults(Fault("TransactWriteItems", kind)) as struck:  # type: ignore[arg-type]
+async def test_a_begin_that_may_have_happened_happens_once(world: World, kind: Kind) -> None:
+    with faults(Fault("TransactWriteItems", kind)) as struck:
         await world.say("Hi", ["Hello"])
     assert struck
     assert world.said() == [("user", "Hi"), ("done", "Hello")]
@@ -38,8 +40,8 @@ async def test_a_begin_that_may_have_happened_happens_once(world: World, kind: o
 
 
 @pytest.mark.parametrize("kind", UNCLEAR)
-async def test_an_ending_that_may_have_happened_happens_once(world: World, kind: object) -> None:
-    with faults(Fault("TransactWriteItems", kind, on=2)) as struck:  # type: ignore[arg-type]
+async def test_an_ending_that_may_have_happened_happens_once(world: World, kind: Kind) -> None:
+    with faults(Fault("TransactWriteItems", kind, on=2)) as struck:
         answer = await world.say("Hi", ["Hello"])
     assert struck
     assert answer.state == "done"
@@ -86,16 +88,16 @@ async def test_an_ending_waits_for_the_table_to_come_back(aws: None) -> None:
 
 
 @pytest.mark.parametrize("kind", [throttled, timeout, lost_answer, disconnected])
-async def test_chunks_that_could_not_be_logged_are_logged_later(world: World, kind: object) -> None:
-    import asyncio
-    from functools import partial
+async def test_chunks_that_could_not_be_logged_are_logged_later(world: World, kind: Kind) -> None:
+    with faults(Fault("PutItem", kind, {1, 2}, writing("CHUNK"))) as struck:
 
-    pause = partial(asyncio.sleep, 0.03)
-    world.models.enqueue([step for n in range(5) for step in (str(n), pause)])
-    with faults(Fault("PutItem", kind, {1, 2}, writing("CHUNK"))) as struck:  # type: ignore[arg-type]
+        async def until_struck() -> None:
+            while len(struck) < 2:
+                await asyncio.sleep(0.01)
+
+        world.models.enqueue(["0", "1", until_struck, "2", "3", "4"])
         generation = await world.begin("Hi")
         await generation.ended()
-    assert len(struck) == 2
     assert [e.n for e in generations.logged(generation.id)] == [1, 2, 3, 4, 5]
 
 
@@ -128,7 +130,7 @@ async def test_a_model_that_took_nothing_on_is_asked_again(world: World) -> None
     for _ in range(2):
         world.models.enqueue([UpstreamFailed("503", retryable=True)])
     answer = await world.say("Hi", ["Hello"])
-    assert world.models.requests.__len__() == 3
+    assert len(world.models.requests) == 3
     assert answer.text == "Hello"
 
 

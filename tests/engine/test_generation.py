@@ -44,12 +44,14 @@ async def test_a_reader_that_goes_away_changes_nothing(world: World) -> None:
 
 
 async def test_the_lease_is_renewed_while_the_model_is_silent(aws: None) -> None:
-    world = with_timing(lease=0.2, renew_every=0.05)
-    world.models.enqueue([partial(asyncio.sleep, 0.6), "Hello"])
+    world = with_timing(lease=1.5, renew_every=0.1)
+    heard = asyncio.Event()
+    world.models.enqueue([heard.wait, "Hello"])
     generation = await world.begin("Hi")
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(1.8)
     with pytest.raises(Conflict):
         await world.begin("Again")
+    heard.set()
     answer = await generation.ended()
     assert answer is not None
     assert answer.text == "Hello"

@@ -3,14 +3,13 @@ comes.
 """
 
 import asyncio
-from functools import partial
 
 import pytest
 
 from reprise.chat.errors import Conflict, NotFound
 from reprise.engine import conversations, reading, turns
-from reprise.store import keys, messages
-from tests.engine.world import OWNER, World
+from reprise.store import generations, keys, messages
+from tests.engine.world import OWNER, World, with_timing
 from workers import repair_generation
 
 
@@ -131,14 +130,18 @@ async def test_the_worker_leaves_a_running_generation_alone(world: World) -> Non
     assert world.found().messages[answer.id].state == "in-progress"
 
 
-async def test_a_writer_that_was_repaired_away_does_not_write_over_it(world: World) -> None:
-    """It slept past its lease (a frozen sandbox, say); somebody repaired; then it wakes."""
-    world.models.enqueue(["Hel", partial(asyncio.sleep, 0.1), lambda: world.later(31), "lo"])
-    generation = await world.begin("Hi")
-    await asyncio.sleep(0.05)
+async def test_a_writer_that_was_repaired_away_does_not_write_over_it(aws: None) -> None:
+    """It sleeps past its lease (a frozen sandbox, say); somebody repairs; then it wakes."""
+    world = with_timing(renew_every=1e9)
+    awake = asyncio.Event()
+    world.models.enqueue(["Hel", awake.wait, "lo"])
+    sleeper = await world.begin("Hi")
+    while not generations.logged(sleeper.id):
+        await asyncio.sleep(0.01)
     world.later(31)
     await world.say("Meanwhile", ["Yes"])
-    assert await generation.ended() is None
+    awake.set()
+    assert await sleeper.ended() is None
     assert world.said() == [
         ("user", "Hi"),
         ("error", "Hel"),
