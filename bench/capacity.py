@@ -102,6 +102,10 @@ class _Turn:
         return sum(each.write_units for each in self.cost.charges if each.what.startswith(CHUNK))
 
     @property
+    def peer(self) -> int | None:
+        return PEER.get(self.shape.messages) if self.shape.plain else None
+
+    @property
     def admission(self) -> float:
         """Read units of the key, and of the conversation with its latest messages."""
         return sum(each.read_units for each in self._reads[:2])
@@ -203,7 +207,8 @@ def _table(measured_turns: Sequence[_Turn]) -> Table:
             turn.shape.name,
             turn.units,
             turn.log,
-            PEER.get(turn.shape.messages) if turn.shape.plain else None,
+            turn.peer,
+            (turn.units + turn.log) / turn.peer if turn.peer else None,
             turn.admission,
             turn.context,
             len(turn.cost.calls),
@@ -216,7 +221,7 @@ def _table(measured_turns: Sequence[_Turn]) -> Table:
     return Table(
         "Capacity: one turn, by the shape of its conversation",
         (
-            *("conversation", "write units", "+ chunk log", "peer's writes"),
+            *("conversation", "write units", "+ chunk log", "peer's writes", "all ÷ peer's"),
             *("read units", "+ context", "calls", "before the model", "one after another", "S3"),
         ),
         rows,

@@ -148,7 +148,8 @@ def _table(starts: Iterable[_Start], bare: float, deployed: float) -> Table:
         (
             f"bare import: {', '.join(BARE)}",
             "… as deployed: without httpx's command line, which only tools in .venv bring to life",
-            "model client: what the first call of a model adds, its HTTP client's import included",
+            "model client: what the first call of a model adds, its HTTP client's import included, "
+            "as deployed",
             "medians of processor time, the call's elapsed; from bytecode, as deployed",
             "DynamoDB is moto on loopback, so its call lacks a network and TLS",
         ),

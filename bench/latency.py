@@ -23,6 +23,7 @@ from bench.table import Cell, Result, Table, Target
 from tests.dev_server import DevServer
 
 FIRST, FURTHER = 20.0, 0.15  # ms
+DIRECT, REPRISE, PEER = "direct", "Reprise", "LiteLLM"
 SHORT = 5  # events of an answer whose first one counts
 
 
@@ -78,10 +79,20 @@ class _Series:
         return middle
 
     def added(self, way: str, what: str) -> float:
-        return self.middle(way, what) - self.middle("direct", what)
+        return self.middle(way, what) - self.middle(DIRECT, what)
+
+    def comparison(self, way: str, what: str) -> tuple[float | None, float | None]:
+        """What a way adds, and that as a ratio to what LiteLLM adds, where it was measured."""
+        if way == DIRECT:
+            return None, None
+        added = self.added(way, what)
+        return added, added / self.added(PEER, what) if PEER in self.timings else None
 
     def delay(self, way: str, percent: float) -> float:
         return percentile((d for t in self.timings[way] for d in t.delays), percent)
+
+    def added_delay(self, way: str) -> float:
+        return self.delay(way, 50) - self.delay(DIRECT, 50)
 
     def per_event(self, way: str, thread: str) -> float:
         """Milliseconds on a processor."""
@@ -107,8 +118,13 @@ def run(say: Progress, plan: Plan = FULL) -> Result:
     return Result(
         tables,
         (
-            Target("added to the first event, ms", firsts.added("Reprise", "first"), FIRST),
-            Target("added to each further event, ms", fast.added("Reprise", "each"), FURTHER),
+            Target("added to the first event, ms", firsts.added(REPRISE, "first"), FIRST),
+            Target("added to each further event, ms", fast.added(REPRISE, "each"), FURTHER),
+            Target(
+                f"the same where they are {1000 * plan.pause:g} ms apart",
+                paced.added_delay(REPRISE),
+                FURTHER,
+            ),
         ),
     )
 
@@ -123,14 +139,14 @@ def _ways(say: Progress, peer: bool) -> Iterator[list[_Way]]:
         environ = {"OPENROUTER_API_KEY": "bench", "OPENROUTER_BASE_URL": f"{url}/v1"}
         server = stack.enter_context(DevServer(environ))
         ways = [
-            _Way("direct", url, provider.pid, partial(_completion, url)),
-            _Way("Reprise", server.url, server.process.pid, partial(_message, server)),
+            _Way(DIRECT, url, provider.pid, partial(_completion, url)),
+            _Way(REPRISE, server.url, server.process.pid, partial(_message, server)),
         ]
         if peer:
             say("starting LiteLLM")
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             proxy = stack.enter_context(litellm(folder, f"{url}/v1"))
-            ways.append(_Way("LiteLLM", proxy.url, proxy.pid, partial(_completion, proxy.url)))
+            ways.append(_Way(PEER, proxy.url, proxy.pid, partial(_completion, proxy.url)))
         yield ways
 
 
@@ -192,14 +208,14 @@ def _first_table(series: _Series, names: Sequence[str]) -> Table:
             series.middle(name, "opened"),
             series.middle(name, "first"),
             percentile((t.first for t in series.timings[name]), 90),
-            series.added(name, "first") if name != "direct" else None,
+            *series.comparison(name, "first"),
             1000 * median(t.used.all for t in series.timings[name]),
         )
         for name in names
     ]
     return Table(
         "Latency: milliseconds until the first event of an answer (medians)",
-        ("way", "stream opens", "first event", "p90", "added", "CPU of the turn"),
+        ("way", "stream opens", "first event", "p90", "added", "÷ peer's", "CPU of the turn"),
         tuple(rows),
         (
             "Reprise's stream opens with the message, stored; its process holds moto as well",
@@ -213,12 +229,12 @@ def _further_table(fast: _Series, paced: _Series, names: Sequence[str], plan: Pl
         (
             name,
             fast.middle(name, "each"),
-            fast.added(name, "each") if name != "direct" else None,
+            *fast.comparison(name, "each"),
             fast.per_event(name, "first"),
             fast.per_event(name, "others"),
             paced.delay(name, 50),
             paced.delay(name, 99),
-            paced.delay(name, 50) - paced.delay("direct", 50) if name != "direct" else None,
+            None if name == DIRECT else paced.added_delay(name),
             paced.per_event(name, "first"),
             paced.per_event(name, "others"),
         )
@@ -227,7 +243,7 @@ def _further_table(fast: _Series, paced: _Series, names: Sequence[str], plan: Pl
     return Table(
         f"Latency: milliseconds for each further of {plan.events:,} events (medians)",
         (
-            *("way", "each", "added", "CPU, loop", "CPU, rest"),
+            *("way", "each", "added", "÷ peer's", "CPU, loop", "CPU, rest"),
             *("paced: delay", "p99", "added delay", "CPU, loop", "CPU, rest"),
         ),
         tuple(rows),

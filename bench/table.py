@@ -59,17 +59,17 @@ def _text(cell: Cell) -> str:
         case None:
             return "–"
         case float():
-            return f"{cell:,.{_decimals(cell)}f}"
+            return _number(cell)
         case int():
             return f"{cell:,}"
     return cell
 
 
-def _decimals(value: float) -> int:
-    """As many as tell something: three digits, but no more than three behind the point."""
-    return (
-        0 if value == int(value) else next((n for n in (3, 2, 1) if abs(value) < 10 ** (3 - n)), 0)
-    )
+def _number(value: float) -> str:
+    """With as many digits as tell something: three, and no more than three behind the point."""
+    places = next((n for n in (3, 2, 1) if abs(value) < 10 ** (3 - n)), 0)
+    text = f"{value:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if places else text
 
 
 def _aligned(grid: Sequence[Sequence[str]]) -> list[str]:
