@@ -19,6 +19,7 @@ DYNAMODB, STREAMS, S3 = (
 )
 _ANY = "AWS_ENDPOINT_URL"
 _NOT_FOR_CREATE = (
+    "DeletionProtectionEnabled",
     "PointInTimeRecoverySpecification",
     "SSESpecification",
     "TableName",
@@ -72,7 +73,7 @@ def create(template: Template, dynamodb: Any, s3: Any) -> None:
 
 
 def create_table(client: Any, name: str, properties: Mapping[str, Any]) -> None:
-    """Make a table of its CloudFormation properties; backups and encryption are AWS's business."""
+    """Make a table of its CloudFormation properties; what protects it is AWS's business."""
     request = {key: value for key, value in properties.items() if key not in _NOT_FOR_CREATE}
     if stream := properties.get("StreamSpecification"):
         request["StreamSpecification"] = {"StreamEnabled": True, **stream}

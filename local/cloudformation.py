@@ -31,7 +31,7 @@ def load(text: str, region: str, environ: Mapping[str, str]) -> Document:
 
     Raises ValueError for a reference to nothing.
     """
-    template: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 (it is a SafeLoader)
+    template: dict[str, Any] = yaml.load(text, Loader)  # noqa: S506 (it is a SafeLoader)
     names = {name: NAMES.get(name, f"reprise-{name.lower()}") for name in template["Resources"]}
     shared = template.get("Globals", {}).get("Function", {}).get("Environment", {})
     for variable, value in shared.get("Variables", {}).items():
@@ -50,11 +50,11 @@ def load(text: str, region: str, environ: Mapping[str, str]) -> Document:
     return Document(_resolve(template, values), names)
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """YAML with CloudFormation's short tags, in their long form: `!Ref A` is `{"Ref": "A"}`."""
 
 
-def _long_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
+def _long_form(loader: Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
     name = tag if tag in ("Ref", "Condition") else f"Fn::{tag}"
     if isinstance(node, yaml.MappingNode):
         return {name: loader.construct_mapping(node, deep=True)}
@@ -63,7 +63,7 @@ def _long_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
     return {name: loader.construct_scalar(node)}  # type: ignore[arg-type]
 
 
-_Loader.add_multi_constructor("!", _long_form)
+Loader.add_multi_constructor("!", _long_form)
 
 
 def _resolve(node: Any, values: Mapping[str, str]) -> Any:

@@ -1,0 +1,140 @@
+"""`events/`: an event for each function, as API Gateway and the table's stream would send it.
+
+    python -m local.sample_events [--check]
+
+They speak of what `local.samples` stores. `--check` writes nothing and fails if a file is not up to
+date.
+"""
+
+import json
+import sys
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from local import samples, template
+from local.cloudformation import ACCOUNT
+from local.events import Request, proxy_event
+from local.table_stream import as_lambda_has_it
+from local.template import Route, Template
+from reprise.store import conversations
+
+FOLDER = Path(__file__).parent.parent / "events"
+REGION = "us-east-1"
+CLIENT, SERVER, HOST = "192.0.2.44", ("api.example.com", 443), "api.example.com"
+STREAM = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/reprise/stream/2026-01-05T09:00:00.000"
+IDS = {"conversation_id": samples.CONVERSATION.id, "message_id": samples.ANSWER.id}
+QUERIES = {"ConversationsListConversations": "page=1&limit=10"}
+BODIES: Mapping[str, Mapping[str, Any]] = {
+    "ConversationsCreateConversation": {"title": "Trip to Lisbon"},
+    "ConversationsRenameConversation": {"title": "Trip to Lisbon"},
+    "ConversationsSendMessage": {"content": "And where to stay?"},
+    "ConversationsStartConversation": {"content": "Where to in May?", "temperature": 0.5},
+    "ConversationsStreamMessage": {"content": "And where to stay?"},
+}
+
+
+def events() -> dict[str, Any]:
+    """Every function's event, by its name in the template. Raises KeyError where a path has a
+    variable, or a method a body, that is not known here.
+    """
+    design = template.load(REGION, {})
+    first: dict[str, Route] = {}
+    for route in design.routes:
+        first.setdefault(route.function.name, route)
+    return {
+        **{name: _request(name, route, design) for name, route in first.items()},
+        "WorkersPurgeConversation": {"Records": [_deletion()]},
+        "WorkersRepairGeneration": {"Records": [_expiry()]},
+    }
+
+
+def _request(name: str, route: Route, design: Template) -> dict[str, Any]:
+    variables = {
+        segment[1:-1]: IDS[segment[1:-1]]
+        for segment in route.path.split("/")
+        if segment.startswith("{")
+    }
+    headers = [
+        ("accept", "text/event-stream" if route.path.endswith("/stream") else "application/json"),
+        ("authorization", f"Bearer {samples.KEY}"),
+        ("host", HOST),
+        ("user-agent", "curl/8.7.1"),
+    ]
+    body = b""
+    if route.method in ("POST", "PUT", "PATCH"):
+        body = json.dumps(BODIES[name]).encode()
+        headers.append(("content-type", "application/json"))
+    request = Request(
+        method=route.method,
+        path=route.path.format(**variables),
+        query=QUERIES.get(name, ""),
+        headers=tuple(headers),
+        body=body,
+        client=CLIENT,
+        server=SERVER,
+        id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"https://{HOST}/{name}")),
+        time=samples.MOMENT / 1000,
+    )
+    event = proxy_event(request, route.path, variables, design.stage, design.binary_types)
+    event["headers"]["X-Forwarded-Proto"] = "https"  # which nothing local is reached by
+    event["multiValueHeaders"]["X-Forwarded-Proto"] = ["https"]
+    return event
+
+
+def _deletion() -> dict[str, Any]:
+    """A conversation's own item was deleted."""
+    deleted = conversations.to_item(samples.DELETED).serialize()
+    return _removal("1", deleted, {})
+
+
+def _expiry() -> dict[str, Any]:
+    """The table has removed a lease by its TTL."""
+    by_the_table = {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
+    return _removal("2", samples.LEASE.serialize(), {"userIdentity": by_the_table})
+
+
+def _removal(number: str, item: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    record = {
+        "eventID": uuid.uuid5(uuid.NAMESPACE_URL, number).hex,
+        "eventName": "REMOVE",
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": REGION,
+        "dynamodb": {
+            "ApproximateCreationDateTime": datetime.fromtimestamp(samples.MOMENT / 1000, UTC),
+            "Keys": {name: item[name] for name in ("pk", "sk")},
+            "OldImage": item,
+            "SequenceNumber": number.rjust(21, "4"),
+            "SizeBytes": len(json.dumps(item)),
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+        },
+        **more,
+    }
+    return as_lambda_has_it(record, STREAM)
+
+
+def text(event: Any) -> str:
+    return json.dumps(event, indent=2, ensure_ascii=False) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    made = {FOLDER / f"{name}.json": text(event) for name, event in events().items()}
+    if arguments == ["--check"]:
+        there = {path: path.read_text() for path in FOLDER.glob("*.json")}
+        if there != made:
+            print("events/ is not up to date: python -m local.sample_events", file=sys.stderr)
+            return 1
+        return 0
+    FOLDER.mkdir(exist_ok=True)
+    for path in set(FOLDER.glob("*.json")) - made.keys():
+        path.unlink()
+    for path, content in made.items():
+        path.write_text(content)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

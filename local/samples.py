@@ -1,0 +1,138 @@
+"""What the sample events speak of: an account with a key, and conversations, the same each time.
+
+`store()` puts it all into the table, so that every event of `events/` finds what it asks for.
+"""
+
+import time
+from dataclasses import replace
+from random import Random
+
+from reprise.accounts import keys as api_keys
+from reprise.chat.events import Produced
+from reprise.chat.ids import Mint
+from reprise.chat.messages import Conversation, Message, Role, Text, Usage, path_hash
+from reprise.store import accounts, conversations, generations, keys, messages
+from reprise.store.accounts import Account, ApiKey
+from reprise.store.items import LEASE_KEPT, LeaseItem
+
+KEY = "rp_a-key-of-the-sample-events"
+MOMENT = 1_767_607_200_000  # milliseconds since the Unix epoch: 2026-01-05T10:00:00Z
+MODEL = "openai/gpt-4o-mini"
+_LEASE = 30  # seconds
+
+
+class _Writer:
+    """Makes the same ids each time, a second apart."""
+
+    def __init__(self) -> None:
+        self._now = MOMENT - 3_600_000
+        self.mint = Mint(self._tick, Random(1).getrandbits)  # noqa: S311
+
+    def _tick(self) -> int:
+        self._now += 1000
+        return self._now
+
+    def conversation(self, owner: str, title: str) -> Conversation:
+        number = self.mint.number()
+        return Conversation(
+            number=number,
+            id=self.mint.text_id(number),
+            owner=owner,
+            title=title,
+            head=None,
+            version=0,
+            created=self._now,
+            activity=self._now,
+        )
+
+    def message(
+        self, conversation: Conversation, role: Role, text: str, parent: Message | None = None
+    ) -> Message:
+        message_id = self.mint.message_id(conversation.number, parent.id if parent else None)
+        answered = role == "assistant"
+        return Message(
+            id=message_id,
+            role=role,
+            parts=(Text(text),),
+            parent=parent.id if parent else None,
+            depth=parent.depth + 1 if parent else 0,
+            path=path_hash(parent.path if parent else b"", role, text),
+            state="done",
+            created=self._now,
+            updated=self._now,
+            model=MODEL if answered else None,
+            finish_reason="stop" if answered else None,
+            usage=Usage(12, 9) if answered else None,
+        )
+
+
+def _account(mint: Mint) -> Account:
+    number = mint.number()
+    return Account(number, mint.text_id(number), "samples", "local", MOMENT)
+
+
+_writer = _Writer()
+ACCOUNT = _account(_writer.mint)
+OWNER = keys.account(ACCOUNT.number)
+
+# One with a question and its answer …
+CONVERSATION = _writer.conversation(OWNER, "Trip")
+QUESTION = _writer.message(CONVERSATION, "user", "Where to in May?")
+ANSWER = _writer.message(CONVERSATION, "assistant", "To Lisbon, before the heat.", QUESTION)
+
+# … one whose answer was begun by a function that is no more …
+CRASHED = _writer.conversation(OWNER, "Lunch")
+CRASHED_QUESTION = _writer.message(CRASHED, "user", "What shall I cook?")
+CRASHED_ANSWER = replace(
+    _writer.message(CRASHED, "assistant", "", CRASHED_QUESTION),
+    parts=(),
+    state="in-progress",
+    path=CRASHED_QUESTION.path,
+    finish_reason=None,
+    usage=None,
+)
+LEASE = LeaseItem(
+    keys.conversation(OWNER, CRASHED.number),
+    keys.LEASE,
+    generation=CRASHED_ANSWER.id,
+    expires=CRASHED.created / 1000 + _LEASE,
+    ttl=CRASHED.created // 1000 + _LEASE + LEASE_KEPT,
+)
+
+# … and one that was deleted, but for what is left of it.
+DELETED = _writer.conversation(OWNER, "A mistake")
+DELETED_QUESTION = _writer.message(DELETED, "user", "Never mind")
+
+
+def store() -> None:
+    """Write it all, over what is there of it."""
+    accounts.create(ACCOUNT)
+    accounts.put_key(
+        ApiKey(
+            id=_key_id(),
+            digest=api_keys.digest(KEY),
+            account_id=ACCOUNT.id,
+            owner=OWNER,
+            plan=ACCOUNT.plan,
+            scopes=frozenset({"read", "write"}),
+            created=MOMENT,
+        )
+    )
+    _put(CONVERSATION, QUESTION, ANSWER)
+    _put(CRASHED, CRASHED_QUESTION, CRASHED_ANSWER)
+    said = Produced(1, CRASHED.created, Text("Something with"))
+    generations.log(CRASHED_ANSWER.id, 1, [said], time.time())
+    _put(DELETED, DELETED_QUESTION)
+    conversations.delete(DELETED)
+
+
+def _key_id() -> str:
+    return Mint(lambda: MOMENT, Random(2).getrandbits).text_id(ACCOUNT.number)  # noqa: S311
+
+
+def _put(conversation: Conversation, *branch: Message) -> None:
+    head = replace(conversation, head=branch[-1].id, version=len(branch))
+    conversations.to_item(head).save()
+    partition = keys.conversation(OWNER, conversation.number)
+    for message in branch:
+        messages.to_item(partition, message).save()

@@ -1,0 +1,180 @@
+"""Every sample event of `events/`, through its function's own handler."""
+
+import asyncio
+import importlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import filters, sample_events, samples
+from local.context import Context
+from local.sample_events import FOLDER
+from local.template import Function
+from reprise.chat.ids import number_of
+from reprise.store import keys, messages
+from streaming.adapter import Metadata, invoke
+from tests.api import call, everything_stored, project
+from tests.models import FakeModels
+from tests.shapes import A_TIME
+
+FUNCTIONS = {function.name: function for function in project().functions}
+STREAMING = {route.function.name for route in project().routes if route.streaming}
+SUCCESS = {
+    "ConversationsCreateConversation": 201,
+    "ConversationsSendMessage": 201,
+}
+EVENT_STREAMS = {"ConversationsStartConversation", "ConversationsStreamMessage"}
+OF_API = sorted(name for name in FUNCTIONS if not name.startswith("Workers"))
+
+
+def event(name: str) -> Any:
+    return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+def module(function: Function) -> Any:
+    return importlib.import_module(function.handler.rpartition(".")[0])
+
+
+def run(name: str) -> Any:
+    """What the function returns for its sample event."""
+    function = FUNCTIONS[name]
+    return call(module(function).handler, event(name), Context.of(function))
+
+
+class Seen:
+    """What goes to the client."""
+
+    status, body = 0, b""
+
+    async def start(self, metadata: Metadata) -> None:
+        self.status = metadata.status
+
+    async def write(self, chunk: bytes) -> None:
+        self.body += chunk
+
+
+@pytest.fixture
+def stored(aws: None, models: FakeModels) -> FakeModels:
+    """What the events speak of, and a model to answer them."""
+    samples.store()
+    return models
+
+
+def test_the_files_are_what_is_made_of_the_template() -> None:
+    made = {
+        f"{name}.json": json.loads(sample_events.text(each))
+        for name, each in sample_events.events().items()
+    }
+
+    assert {path.name: json.loads(path.read_text()) for path in FOLDER.iterdir()} == made
+
+
+def test_check_says_whether_a_file_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sample_events, "FOLDER", tmp_path)
+    (tmp_path / "OfAnotherFunction.json").write_text("{}")
+
+    codes = [sample_events.main(arguments) for arguments in (["--check"], [], ["--check"])]
+
+    assert codes == [1, 0, 0]
+    assert "python -m local.sample_events" in capsys.readouterr().err
+    assert {path.stem for path in tmp_path.iterdir()} == FUNCTIONS.keys()
+
+
+@pytest.mark.parametrize("name", OF_API)
+def test_a_request_is_answered(stored: FakeModels, name: str) -> None:
+    sent = event(name)
+
+    answer = run(name)
+
+    headers = {key.lower(): value for key, value in answer["headers"].items()}
+    assert answer["statusCode"] == SUCCESS.get(name, 200), answer["body"]
+    assert headers["x-request-id"] == sent["requestContext"]["requestId"]
+    if name in EVENT_STREAMS:
+        assert headers["content-type"].startswith("text/event-stream")
+        assert answer["body"].endswith("data: [DONE]\n\n")
+    else:
+        body = json.loads(answer["body"])
+        assert body["success"] is True
+        assert body["request_id"] == sent["requestContext"]["requestId"]
+        assert body["timestamp"] == A_TIME
+
+
+@pytest.mark.parametrize("name", sorted(STREAMING))
+def test_a_streaming_functions_runtime_takes_it_too(stored: FakeModels, name: str) -> None:
+    function, seen = FUNCTIONS[name], Seen()
+
+    asyncio.run(invoke(module(function).app, event(name), Context.of(function), seen))
+
+    assert seen.status == SUCCESS.get(name, 200)
+    assert seen.body
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("ConversationsGetConversation", "To Lisbon, before the heat."),
+        ("ConversationsListConversations", samples.CONVERSATION.id),
+        ("ConversationsListMessages", "Where to in May?"),
+        ("ConversationsGetMessage", "To Lisbon, before the heat."),
+        ("ConversationsSendMessage", "And where to stay?"),
+    ],
+)
+def test_it_is_about_what_is_stored(stored: FakeModels, name: str, shown: str) -> None:
+    assert shown in run(name)["body"]
+
+
+def test_the_model_reads_what_was_said_before(stored: FakeModels) -> None:
+    run("ConversationsStreamMessage")
+
+    (request,) = stored.requests
+    assert [message.text for message in request.messages] == [
+        "Where to in May?",
+        "To Lisbon, before the heat.",
+        "And where to stay?",
+    ]
+
+
+def test_the_purge_leaves_nothing_of_the_deleted_conversation(stored: FakeModels) -> None:
+    partition = keys.conversation(samples.OWNER, samples.DELETED.number)
+    assert partition in "".join(everything_stored())
+
+    run("WorkersPurgeConversation")
+
+    assert partition not in "".join(everything_stored())
+
+
+def test_the_repair_ends_the_answer_that_nobody_writes_any_more(stored: FakeModels) -> None:
+    run("WorkersRepairGeneration")
+
+    number, answer = samples.CRASHED.number, samples.CRASHED_ANSWER.id
+    ended, _ = messages.find(samples.OWNER, number, answer)
+    assert ended is not None
+    assert (ended.state, ended.text) == ("error", "Something with")
+
+
+@pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - set(OF_API)))
+def test_a_worker_would_be_woken_by_its_event_and_no_other(name: str) -> None:
+    (record,) = event(name)["Records"]
+    woken = [
+        worker.function.name
+        for worker in project().workers
+        if filters.passes(record, worker.filters)
+    ]
+
+    assert woken == [name]
+
+
+def test_ids_are_real_ones() -> None:
+    assert number_of(samples.CONVERSATION.id) == samples.CONVERSATION.number
+    assert re.search(samples.ANSWER.id, (FOLDER / "ConversationsGetMessage.json").read_text())
+
+
+def test_no_event_has_a_key_of_anybody() -> None:
+    for path in FOLDER.iterdir():
+        secrets = set(re.findall(r"Bearer (\S+?)\"", path.read_text()))
+        assert secrets <= {samples.KEY}, path.name
