@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streaming.adapter import ClientGone, Message, Metadata, Receive, Send, invoke
+from streaming.adapter import ClientGone, Message, Metadata, Receive, Send, UnknownEvent, invoke
 
 STREAM_START: Message = {
     "type": "http.response.start",
@@ -241,5 +241,5 @@ async def test_an_event_of_another_service_is_refused() -> None:
     async def app(scope: Any, receive: Receive, send: Send) -> None:
         raise AssertionError("must not be called")
 
-    with pytest.raises(KeyError):
+    with pytest.raises(UnknownEvent):
         await invoke(app, {"Records": []}, None, Reader())

@@ -27,6 +27,14 @@ _CONFIG: LambdaConfig = {
 }
 
 
+class UnknownEvent(ValueError):
+    """An event that is not an API Gateway REST API's."""
+
+
+class BadRequest(ValueError):
+    """An event of API Gateway's with a request that cannot be made into an ASGI scope."""
+
+
 class ClientGone(OSError):
     """Raised by a `ResponseStream` when nobody reads it any more. Any OSError says the same."""
 
@@ -89,9 +97,7 @@ class ResponseStream(Protocol):
     async def write(self, chunk: bytes) -> None: ...
 
 
-async def invoke(
-    app: ASGIApp, event: dict[str, Any], context: Any, response: ResponseStream
-) -> None:
+async def invoke(app: ASGIApp, event: Any, context: Any, response: ResponseStream) -> None:
     """Run `app` on an API Gateway REST proxy event; return when the app has.
 
     Each non-empty body that the app sends is one `response.write`. A reader that goes away changes
@@ -99,16 +105,27 @@ async def invoke(
     end because somebody closed a window.
 
     Raises whatever the app raises, and RuntimeError when the app returns without a whole response.
-    Whether the response had begun by then, `response` knows. Raises KeyError for an event that is
-    not API Gateway's.
+    Whether the response had begun by then, `response` knows. Raises UnknownEvent or BadRequest
+    before the app is called.
     """
-    request = APIGateway(event, context, _CONFIG)
-    exchange = _Exchange(request.body, response)
+    scope, body = _request(event, context)
+    exchange = _Exchange(body, response)
     try:
-        await app(request.scope, exchange.receive, exchange.send)
+        await app(scope, exchange.receive, exchange.send)
     finally:
         exchange.over.set()
     exchange.check_complete()
+
+
+def _request(event: Any, context: Any) -> tuple[MutableMapping[str, Any], bytes]:
+    """The ASGI scope and the body of an event's request."""
+    if not isinstance(event, dict) or not APIGateway.infer(event, context, _CONFIG):
+        raise UnknownEvent
+    try:
+        request = APIGateway(event, context, _CONFIG)
+        return request.scope, request.body
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise BadRequest from error
 
 
 class _Exchange:
