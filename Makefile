@@ -6,11 +6,13 @@ UV_VERSION := $(shell awk '/^name = "uv"$$/ {getline; gsub(/[^0-9.]/, ""); print
 VENV ?= .venv
 BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS := never
-export PORT ?= 7001
-export AWS_PORT ?= 7002
+# What the deployed functions run on: arm64 or x86_64.
+ARCH ?= arm64
+export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test test-dynamodb lint format openapi bench clean
+.PHONY: help dev test test-dynamodb test-sam lint format openapi bench build build-host sam-local invoke \
+	docker clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,11 +20,14 @@ help: ## List the targets
 dev: $(VENV)/.synced ## Serve everything on PORT (7001), with its table and bucket on AWS_PORT (7002)
 	@exec $(BIN)/python -m local
 
-test: $(VENV)/.synced .venv-litellm/.synced ## Run all tests that need PyPI only
+test: $(VENV)/.synced .venv-litellm/.synced .venv-sam/.synced ## Run all tests that need PyPI only
 	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 test-dynamodb: $(VENV)/.synced build/dynamodb/.fetched ## Run the store's tests against DynamoDB Local (needs Maven and Java)
 	@$(BIN)/python tests/dynamodb/run.py build/dynamodb -n 2 tests/store tests/engine/test_turns.py tests/dynamodb $(ARGS)
+
+test-sam: docker build-host ## Build, and walk through the built functions in containers (needs Docker)
+	@$(BIN)/pytest -m sam tests/sam $(ARGS)
 
 lint: $(VENV)/.synced ## Check format, style, types, import directions and the template
 	$(BIN)/ruff format --check .
@@ -42,8 +47,24 @@ openapi: $(VENV)/.synced ## Write docs/openapi.json from the functions' own mode
 bench: $(VENV)/.synced .venv-litellm/.synced ## Measure, and print tables (ONLY=name for one)
 	@$(BIN)/python -m bench $(ONLY)
 
+build: $(VENV)/.synced .venv-sam/.synced ## Build what sam deploy deploys, for ARCH: arm64 (default) or x86_64
+	@$(BIN)/python -m local.build $(ARCH)
+
+build-host: $(VENV)/.synced .venv-sam/.synced
+	@$(BIN)/python -m local.build host
+
+sam-local: docker build-host ## Serve the built functions by sam local on PORT (3000), in containers (needs Docker)
+	@exec $(BIN)/python -m local.sam
+
+invoke: docker build-host ## Call one function in a container with its event: F=ListMessages (needs Docker)
+	@test -n "$(F)" || { echo "Say which function: make invoke F=ListMessages"; exit 1; }
+	@$(BIN)/python -m local.sam $(F)
+
+docker:
+	@docker info >/dev/null 2>&1 || { echo "sam local runs functions in containers, and no Docker is running here: start it first."; exit 1; }
+
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .venv-litellm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-litellm .venv-sam .aws-sam build/functions build/layers build/host .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/uv:
@@ -57,7 +78,14 @@ $(VENV)/.synced: pyproject.toml uv.lock | $(VENV)/bin/uv
 	@UV_PYTHON=$(BIN)/python UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync -q --locked
 	@touch $@
 
-# A second environment for one test server, because its pins clash with ours.
+# A second environment for SAM's command line, because its pins clash with ours.
+.venv-sam/.synced: pyproject.toml uv.lock | $(VENV)/bin/uv
+	@echo "Installing AWS SAM's command line into .venv-sam …"
+	@$(PYTHON) -m venv .venv-sam
+	@UV_PYTHON=.venv-sam/bin/python UV_PROJECT_ENVIRONMENT=.venv-sam $(BIN)/uv sync -q --locked --only-group sam
+	@touch $@
+
+# A third one for one test server, because its pins clash with ours.
 .venv-litellm/.synced: pyproject.toml uv.lock | $(VENV)/bin/uv
 	@echo "Installing LiteLLM, which some tests talk to, into .venv-litellm …"
 	@$(PYTHON) -m venv .venv-litellm

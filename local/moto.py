@@ -114,7 +114,7 @@ def patch() -> None:
         SERVICE_SPECIFIC_SERIALIZERS[service] = {"json": _Serializer}
 
 
-def serve(port: int = 0) -> MotoServer:
+def serve(port: int = 0, host: str = "127.0.0.1") -> MotoServer:
     """Start the patched moto as a server on `port`, 0 for any free one."""
     patch()
-    return MotoServer(port)
+    return MotoServer(port, host)

@@ -1,4 +1,4 @@
-"""moto's server on loopback: quiet, and its connections stay open."""
+"""moto's server: quiet, and its connections stay open."""
 
 import io
 import socket
@@ -43,16 +43,16 @@ class _Handler(MotoRequestHandler):
 
 
 class MotoServer(ThreadedWSGIServer):
-    """The patched moto on a port of 127.0.0.1, from construction until `stop()`.
+    """The patched moto on a port of an address, from construction until `stop()`.
 
     Ends the process, saying why, if the port is taken.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self._connections: set[Any] = set()
         app = DomainDispatcherApplication(create_backend_app)
-        super().__init__("127.0.0.1", port, app, _Handler)
-        self.endpoint = f"http://127.0.0.1:{self.server_port}"
+        super().__init__(host, port, app, _Handler)
+        self.endpoint = f"http://{host}:{self.server_port}"
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def process_request(self, request: Any, client_address: Any) -> None:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 KEY = "rp_local-key-of-the-tests"
 
 # A developer's own settings must not lead the tests to real tables or models.
-_NOT_INHERITED = (
+NOT_INHERITED = (
     "AWS_",
     "BEDROCK_",
     "BUCKET_NAME",
@@ -48,7 +48,7 @@ class DevServer:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         self.aws_endpoint = f"http://127.0.0.1:{(aws_port := free_port())}"
         inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)
+            name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)
         }
         self.environ = inherited | {
             "PORT": str(port),
