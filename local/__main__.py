@@ -7,6 +7,7 @@ what `reprise.llm.settings` names for models, and what `backend.py` does for AWS
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ from reprise.llm.settings import Settings
 def main() -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     logging.getLogger("local").setLevel(logging.INFO)
+    signal.signal(signal.SIGINT, _stop_early)  # until the server has handlers of its own
     try:
         listener = claim(os.environ, "PORT", 7001)
         aws = claim(os.environ, "AWS_PORT", 7002) if backend.needs_moto(os.environ) else None
@@ -39,9 +41,15 @@ def main() -> int:
     except CannotStart as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\nStopped before it was ready.", flush=True)
     return 0
+
+
+def _stop_early(*_: object) -> None:
+    """End the process before it is ready: there is nothing to tidy up yet, and whoever else would
+    be interrupted, in the middle of an import say, might not pass it on.
+    """
+    os.write(1, b"\nStopped before it was ready.\n")
+    os._exit(0)
 
 
 def run(listener: socket.socket, aws: socket.socket | None, started: ExitStack) -> None:

@@ -71,7 +71,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def provider(upstream: Upstream, clock: Clock) -> AsyncIterator[Bedrock]:
-    provider = Bedrock("eu-north-1", stall=0.3, now=clock)
+    provider = Bedrock("eu-north-1", stall=1.5, now=clock)
     yield provider
     await provider.aclose()
 
