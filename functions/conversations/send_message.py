@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from mangum import Mangum
 
 from conversations.requests import NewMessage
-from conversations.wire import message_object, success, surface
+from conversations.wire import answered, message_object, success, surface
 from reprise.engine import turns
 from reprise.engine.begin import Options
 from reprise.web.app import deadline
@@ -39,8 +39,7 @@ async def send_message(
         )
         answer = await generation.ended()
         user, conversation = generation.begun.user, generation.begun.conversation
-        failed = answer is None or not answer.shown or answer.state == "error"
-        stored = [m for m in (user, None if failed else answer) if m]
+        stored = [m for m in (user, answer if answer and answered(answer) else None) if m]
     data = [message_object(each, conversation) for each in stored]
     return success(request, data, "Messages created successfully", 201)
 

@@ -113,6 +113,13 @@ def error_response(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"success": False, "error": body, **_frame(request)}, status, headers)
 
 
+def answered(answer: Message) -> bool:
+    """Whether an answer that has ended is one: what failed is not shown as such, though its text is
+    kept.
+    """
+    return answer.shown and answer.state != "error"
+
+
 def encode(event: Event, conversation: Conversation) -> bytes:
     """An event of a generation on this surface's stream; empty for what it has no word for."""
     match event:
@@ -129,7 +136,7 @@ def encode(event: Event, conversation: Conversation) -> bytes:
             return sse({"type": "user_message", "data": message_object(user, conversation)})
         case Produced(part=Text(text)):
             return sse({"type": "ai_chunk", "data": text})
-        case Ended(message=Message() as answer) if answer.shown and answer.state != "error":
+        case Ended(message=Message() as answer) if answered(answer):
             return sse({"type": "ai_complete", "data": message_object(answer, conversation)})
         case Ended():
             return sse({"type": "error", "data": MODEL_FAILED})

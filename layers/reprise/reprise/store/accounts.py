@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
-from pynamodb.exceptions import UpdateError
 
 from reprise.store import keys
 from reprise.store.table import (
@@ -12,10 +11,10 @@ from reprise.store.table import (
     Refusal,
     Refused,
     Transaction,
-    condition_failed,
     get,
     get_many,
     query,
+    write,
 )
 
 
@@ -213,13 +212,9 @@ def keys_of(owner: str) -> list[ApiKey]:
 
 
 def touch_key(digest: str, day: str) -> None:
-    try:
-        KeyItem(keys.api_key(digest), keys.KEY).update(
-            [KeyItem.last_used.set(day)], KeyItem.pk.exists()
-        )
-    except UpdateError as error:
-        if not condition_failed(error):
-            raise
+    """Note the day of a key's last use; nothing where the key is gone."""
+    item = KeyItem(keys.api_key(digest), keys.KEY)
+    write(lambda: item.update([KeyItem.last_used.set(day)], KeyItem.pk.exists()))
 
 
 def revoke_key(owner: str, key_id: str, now_ms: int) -> bool:
