@@ -11,8 +11,8 @@ ARCH ?= arm64
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test test-dynamodb test-sam lint format openapi bench build build-host sam-local invoke \
-	docker clean
+.PHONY: help dev test test-dynamodb test-sam lint format openapi events cost bench build build-host sam-local \
+	invoke docker clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,15 +27,17 @@ test-dynamodb: $(VENV)/.synced build/dynamodb/.fetched ## Run the store's tests 
 	@$(BIN)/python tests/dynamodb/run.py build/dynamodb -n 2 tests/store tests/engine/test_turns.py tests/dynamodb $(ARGS)
 
 test-sam: docker build-host ## Build, and walk through the built functions in containers (needs Docker)
-	@$(BIN)/pytest -m sam tests/sam $(ARGS)
+	@exec $(BIN)/pytest -m sam tests/sam $(ARGS)
 
-lint: $(VENV)/.synced ## Check format, style, types, import directions and the template
+lint: $(VENV)/.synced ## Check format, style, types, import directions, the template and generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint template.yaml
 	$(BIN)/python -m local.openapi --check
+	$(BIN)/python -m local.sample_events --check
+	$(BIN)/python -m local.cost --check
 
 format: $(VENV)/.synced ## Format the code and mend what ruff can
 	$(BIN)/ruff check --fix .
@@ -43,6 +45,12 @@ format: $(VENV)/.synced ## Format the code and mend what ruff can
 
 openapi: $(VENV)/.synced ## Write docs/openapi.json from the functions' own models
 	@$(BIN)/python -m local.openapi
+
+events: $(VENV)/.synced ## Write events/: a sample event for each function of the template
+	@$(BIN)/python -m local.sample_events
+
+cost: $(VENV)/.synced ## Write the tables of docs/cost.md from the figures in docs/prices.toml
+	@$(BIN)/python -m local.cost
 
 bench: $(VENV)/.synced .venv-litellm/.synced ## Measure, and print tables (ONLY=name for one)
 	@$(BIN)/python -m bench $(ONLY)
@@ -56,12 +64,13 @@ build-host: $(VENV)/.synced .venv-sam/.synced
 sam-local: docker build-host ## Serve the built functions by sam local on PORT (3000), in containers (needs Docker)
 	@exec $(BIN)/python -m local.sam
 
-invoke: docker build-host ## Call one function in a container with its event: F=ListMessages (needs Docker)
-	@test -n "$(F)" || { echo "Say which function: make invoke F=ListMessages"; exit 1; }
-	@$(BIN)/python -m local.sam $(F)
+invoke: docker $(VENV)/.synced ## Call one function in a container with its event: F=ListMessages (needs Docker)
+	@$(BIN)/python -m local.sam.functions "$(F)"
+	@$(MAKE) --no-print-directory build-host >&2
+	@exec $(BIN)/python -m local.sam "$(F)"
 
 docker:
-	@docker info >/dev/null 2>&1 || { echo "sam local runs functions in containers, and no Docker is running here: start it first."; exit 1; }
+	@docker info >/dev/null 2>&1 || { echo "sam local runs functions in containers, and no Docker is running here: start it first." >&2; exit 1; }
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) .venv-litellm .venv-sam .aws-sam build/functions build/layers build/host .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -177,7 +177,7 @@ def main(arguments: list[str]) -> int:
     new = filled(page, figures())
     if arguments == ["--check"]:
         if new != page:
-            print("docs/cost.md is not up to date: python -m local.cost", file=sys.stderr)
+            print("docs/cost.md is not up to date: make cost", file=sys.stderr)
             return 1
         return 0
     PAGE.write_text(new)

@@ -10,7 +10,9 @@ class CannotStart(Exception):
     """Something in the environment is not as it has to be. The text is for the user."""
 
 
-def claim(environ: Mapping[str, str], variable: str, default: int) -> socket.socket:
+def claim(
+    environ: Mapping[str, str], variable: str, default: int, host: str = HOST
+) -> socket.socket:
     """A socket bound to the port in `variable`. Raises CannotStart."""
     text = environ.get(variable) or str(default)
     if not (text.isascii() and text.isdigit() and int(text) < 1 << 16):
@@ -20,7 +22,7 @@ def claim(environ: Mapping[str, str], variable: str, default: int) -> socket.soc
     # Without it, the connections of the last run would keep the port for a minute.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, int(text)))
+        listener.bind((host, int(text)))
         listener.listen(2048)
     except OSError as error:
         listener.close()

@@ -125,7 +125,7 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--check"]:
         there = {path: path.read_text() for path in FOLDER.glob("*.json")}
         if there != made:
-            print("events/ is not up to date: python -m local.sample_events", file=sys.stderr)
+            print("events/ is not up to date: make events", file=sys.stderr)
             return 1
         return 0
     FOLDER.mkdir(exist_ok=True)

@@ -33,7 +33,7 @@ def main(architecture: str) -> int:
         print(error, file=sys.stderr)
         return 1
     if deploy:
-        _say("Built. To deploy it: .venv-sam/bin/sam deploy --guided (docs/deploy.md)")
+        _say("Built. To deploy it: .venv-sam/bin/sam deploy --config-env dev (docs/deploy.md)")
     return 0
 
 

@@ -11,6 +11,7 @@ from shutil import which
 from typing import Self
 
 LAMBDA = "3.13"  # as in template.yaml's Runtime
+SECONDS_TO_ANSWER = 30.0  # of a Python that is asked for its version
 # Lambda's names of architectures, and uv's of what wheels for them are made for.
 PLATFORMS = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
 
@@ -77,11 +78,16 @@ def _candidates() -> Iterator[str]:
 
 
 def _fits(python: str) -> bool:
+    """Asked, because a version manager's shim is there and executable even if it starts nothing."""
     ask = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
     try:
         answer = subprocess.run(
-            [python, "-I", "-c", ask], capture_output=True, text=True, timeout=30, check=False
+            [python, "-I", "-c", ask],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS_TO_ANSWER,
+            check=False,
         )
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return False
     return answer.stdout.split() == ["cpython", LAMBDA]

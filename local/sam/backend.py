@@ -9,6 +9,7 @@ import boto3
 
 from local import backend, moto, template
 from local.sam import docker
+from local.sam.template import FUNCTIONS
 
 # What the functions read of the environment of whoever starts this: which models, at which speed.
 _PASSED_ON = ("OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "REPRISE_DEMO_TOKENS_PER_SECOND")
@@ -23,12 +24,12 @@ class Backend:
 
 
 @contextmanager
-def running(port: int, secret: str | None = None) -> Iterator[Backend]:
-    """From moto's start on a port to its end. `secret` is what the API key shall be, None makes
-    one. Sets this process up for it, too: nothing of it may reach real tables. Raises CannotStart,
-    and Invalid for a secret that is too short.
+def running(host: docker.Host, port: int, secret: str | None = None) -> Iterator[Backend]:
+    """From moto's start on a port to its end, after which no container is left that was told of it.
+    `secret` is what the API key shall be, None makes one. Sets this process up for it, too: nothing
+    of it may reach real tables. Raises Invalid for a secret that is too short.
     """
-    host = docker.host()
+    docker.remove_left_over(FUNCTIONS, host)  # by runs that had no time for it
     server = moto.serve(port, host.address)
     try:
         for name in [name for name in os.environ if name.startswith(("AWS_", "TABLE_", "BUCKET_"))]:
@@ -49,3 +50,4 @@ def running(port: int, secret: str | None = None) -> Iterator[Backend]:
         yield Backend(variables, seed_local_account(secret))
     finally:
         server.stop()
+        docker.remove_left_over(FUNCTIONS, host)

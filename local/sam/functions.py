@@ -1,8 +1,14 @@
-"""Functions by the names that people give them, and the sample events for them."""
+"""Functions by the names that people give them, and the sample events for them.
 
+`python -m local.sam.functions NAME` says whether there is one, before anything is built for it.
+"""
+
+import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from local import backend, template
 from local.ports import CannotStart
 from local.template import Function
 
@@ -17,7 +23,12 @@ def named(name: str, functions: Iterable[Function]) -> Function:
     fitting = [each for each in there if name and each.endswith(name)]
     if len(fitting) == 1:
         return there[fitting[0]]
-    said = f"{name} may be any of" if fitting else f"There is no function {name}. There are"
+    if fitting:
+        said = f"{name} may be any of"
+    elif name:
+        said = f"There is no function {name}. There are"
+    else:
+        said = "Say which function: make invoke F=ListMessages. There are"
     raise CannotStart(f"{said}: {', '.join(fitting or there)}")
 
 
@@ -27,3 +38,16 @@ def event_of(function: Function, folder: Path) -> Path:
     if not path.exists():
         raise CannotStart(f"{function.name} has no event: there is no {path}")
     return path
+
+
+def main(name: str) -> int:
+    try:
+        named(name, template.load(backend.region(os.environ), os.environ).functions)
+    except CannotStart as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

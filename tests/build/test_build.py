@@ -67,6 +67,44 @@ def test_without_lambdas_python_it_says_what_to_do(monkeypatch: pytest.MonkeyPat
         Target.on_lambda("arm64", {})
 
 
+def test_a_python_that_is_there_but_cannot_start_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a version manager's shim is, for a version that is not chosen here."""
+    shim = script(tmp_path / "bin" / "python3.13", "echo 'command not found' >&2; exit 127")
+    real = script(tmp_path / ".pyenv/versions/3.13.0/bin/python3.13", "echo cpython 3.13")
+    monkeypatch.setattr(sys, "executable", str(shim))
+    monkeypatch.setenv("PATH", str(shim.parent))
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert Target.on_lambda("arm64", {}).python == real
+
+
+def test_one_that_does_not_come_to_an_end_is_passed_over_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = script(tmp_path / "stuck", "exec sleep 60")
+    real = script(tmp_path / "real", "echo cpython 3.13")
+    monkeypatch.setattr(target, "_candidates", lambda: iter((str(stuck), str(real))))
+    monkeypatch.setattr(target, "SECONDS_TO_ANSWER", 0.5)
+
+    assert Target.on_lambda("arm64", {}).python == real
+
+
+def test_a_shim_that_somebody_names_is_refused(tmp_path: Path) -> None:
+    shim = script(tmp_path / "python3.13", "exit 127")
+
+    with pytest.raises(CannotBuild, match=r"PYTHON313=.* is not a CPython 3\.13"):
+        Target.on_lambda("arm64", {"PYTHON313": str(shim)})
+
+
+def script(path: Path, commands: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{commands}\n")
+    path.chmod(0o755)
+    return path
+
+
 def test_here_is_the_python_of_the_tests() -> None:
     here = Target.here()
 

@@ -3,9 +3,11 @@
 import re
 import shlex
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 
 from cli.main import parser
 from local import cloudformation, template
@@ -29,11 +31,42 @@ def test_the_outputs_are_the_stacks() -> None:
     assert used <= set(DESIGN["Outputs"])
 
 
-def test_the_parameters_are_the_templates() -> None:
-    named = set(re.findall(r"`((?:Oidc|OpenRouter|Bedrock|Alarm|Gateway)\w+)[`=]", PAGE))
+def test_every_parameter_is_explained() -> None:
+    explained = set(re.findall(r"^\| .*", PAGE, re.MULTILINE))
+    named = set(re.findall(r"`([A-Z]\w+)`", "".join(row.split(" | ")[0] for row in explained)))
 
-    assert "OpenRouterKeyParameter" in named
-    assert named <= set(DESIGN["Parameters"])
+    assert named == set(DESIGN["Parameters"])
+
+
+def test_the_defaults_are_the_templates() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `?(\w+)`? \|", PAGE, re.MULTILINE)
+    defaults = {name: str(each["Default"]) for name, each in DESIGN["Parameters"].items()}
+
+    assert {"StageName", "LogRetention", "RequestsPerSecond"} <= {name for name, _ in rows}
+    for name, said in rows:
+        if said not in ("none", "localhost"):
+            assert said == defaults[name]
+        elif said == "none":
+            assert defaults[name] == ""
+
+
+def test_the_example_of_parameters_is_one_that_the_template_takes() -> None:
+    (block,) = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+    for override in tomllib.loads(block)["parameter_overrides"]:
+        name, value = override.split("=", 1)
+        if " " in value:  # unless it is in quotes, sam takes the first word and drops the rest
+            assert (value[0], value[-1]) == ("'", "'")
+        parameter = DESIGN["Parameters"][name]
+        assert re.fullmatch(parameter.get("AllowedPattern", ".*"), value.strip("'"))
+        assert value in map(str, parameter.get("AllowedValues", [value]))
+
+
+def test_the_region_is_given_where_all_commands_find_it() -> None:
+    """SAM and the command line are botocore, which knows one name only."""
+    (_, variable, _, _) = BOTOCORE_DEFAUT_SESSION_VARIABLES["region"]
+
+    assert f"export {variable}=" in PAGE
 
 
 def test_the_name_of_the_keys_parameter_is_one_that_the_template_takes() -> None:

@@ -81,7 +81,7 @@ def test_check_says_whether_a_file_is_not(
     codes = [sample_events.main(arguments) for arguments in (["--check"], [], ["--check"])]
 
     assert codes == [1, 0, 0]
-    assert "python -m local.sample_events" in capsys.readouterr().err
+    assert "make events" in capsys.readouterr().err
     assert {path.stem for path in tmp_path.iterdir()} == FUNCTIONS.keys()
 
 

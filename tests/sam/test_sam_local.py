@@ -4,20 +4,25 @@ Not of `make test`. A conversation goes through every endpoint that the template
 """
 
 import json
-import os
 import signal
+import socket
 import subprocess
-import sys
-import time
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
 import pytest
 
+from local.backend import DYNAMODB
+from local.banner import READY
+from local.build.target import this_machine
+from local.sam import docker as engine
+from local.sam.template import FUNCTIONS
 from local.template import Route
 from tests.api import DONE, Response, routes
-from tests.dev_server import KEY, NOT_INHERITED, ROOT, free_port
+from tests.dev_server import KEY, free_port
+from tests.sam.sam_local import containers, docker, sam_local
 
 pytestmark = [pytest.mark.sam, pytest.mark.xdist_group("sam")]
 
@@ -25,17 +30,19 @@ CONVERSATIONS = "/v1/chat/conversations"
 CONVERSATION = f"{CONVERSATIONS}/{{conversation_id}}"
 MESSAGES = f"{CONVERSATION}/messages"
 MESSAGE = "/v1/chat/messages/{message_id}"
-SECONDS_TO_START = 120
-SECONDS_TO_ANSWER = 300  # the first call makes an image of the layers
+SECONDS_TO_ANSWER = 600  # a function's first call makes an image of the layers
 
 
-def _environ(**settings: str) -> dict[str, str]:
-    inherited = {name: text for name, text in os.environ.items() if not _own(name)}
-    return inherited | {"REPRISE_DEMO_TOKENS_PER_SECOND": "0", "no_proxy": "*", **settings}
+@pytest.fixture(scope="module", autouse=True)
+def tidy() -> Iterator[None]:
+    """Whoever ends the tests by SIGTERM, as `timeout` does, has the containers removed as well."""
 
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
 
-def _own(name: str) -> bool:
-    return name.startswith(NOT_INHERITED)
+    before = signal.signal(signal.SIGTERM, interrupt)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 class Served:
@@ -67,34 +74,19 @@ class Served:
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
     port = free_port()
-    settings = {"PORT": str(port), "AWS_PORT": str(free_port()), "REPRISE_LOCAL_API_KEY": KEY}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "local.sam"],
-        cwd=ROOT,
-        env=_environ(**settings),
-        start_new_session=True,
-    )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_for(url, process)
-        yield Served(url)
-    finally:
-        process.send_signal(signal.SIGINT)
-        status = process.wait(200)
-    assert status == 0
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < until:
-        assert process.poll() is None, "make sam-local ended at its start"
-        try:
-            httpx.get(f"{url}/", timeout=5, trust_env=False)
-        except httpx.TransportError:
-            time.sleep(0.5)
-        else:
-            return
-    raise TimeoutError(url)
+    settings = {"PORT": str(port), "AWS_PORT": "0", "REPRISE_LOCAL_API_KEY": KEY}
+    with sam_local(**settings) as process:
+        assert process.stdout
+        said = ""
+        for line in process.stdout:  # until it ends: it has a limit of its own
+            said += line
+            if READY in line:
+                break
+        assert READY in said, f"make sam-local ended at its start: {said}"
+        threading.Thread(target=process.stdout.read, daemon=True).start()
+        yield Served(f"http://127.0.0.1:{port}")
+    assert process.returncode == 0
+    assert containers() == []
 
 
 def test_a_conversation_through_every_endpoint(served: Served) -> None:
@@ -155,16 +147,58 @@ def test_who_has_no_key_is_refused_in_containers_too(served: Served, route: Rout
 
 @pytest.mark.parametrize("name", ["ListMessages", "PurgeConversation"])
 def test_a_function_is_called_with_its_sample_event(name: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "local.sam", name],
-        cwd=ROOT,
-        env=_environ(),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS_TO_ANSWER,
-        check=False,
-    )
+    with sam_local(name) as call:
+        said, _ = call.communicate(timeout=SECONDS_TO_ANSWER)
 
-    assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout.splitlines()[-1])
-    assert answer is None or answer["statusCode"] == 200, done.stdout
+    assert call.returncode == 0
+    answer = json.loads(said)
+    assert answer is None or answer["statusCode"] == 200, said
+
+
+def test_an_interrupted_call_says_so_and_leaves_no_container() -> None:
+    before = containers()
+
+    with sam_local("PurgeConversation", stderr=subprocess.PIPE) as call:
+        assert call.stderr
+        while "SAM_CONTAINER_ID" not in call.stderr.readline():
+            assert call.poll() is None
+        call.send_signal(signal.SIGTERM)
+        said, complaint = call.communicate(timeout=SECONDS_TO_ANSWER)
+
+    assert (call.returncode, said) == (130, "")
+    assert complaint.endswith("Interrupted.\n")
+    assert containers() == before
+
+
+def test_what_a_killed_run_left_behind_is_removed_and_nothing_else() -> None:
+    here = engine.host()
+    with socket.create_server((here.address, 0)) as backend:
+        gone, there = (
+            docker(
+                *("create", "--label", "sam.cli.container.type=lambda"),
+                *("--volume", f"{FUNCTIONS}:/var/task:ro"),
+                *("--env", f"{DYNAMODB}=http://{here.name}:{port}"),
+                *(f"public.ecr.aws/lambda/python:3.13-{this_machine()}", "a.handler"),
+            )
+            for port in (free_port(), backend.getsockname()[1])
+        )
+        try:
+            engine.remove_left_over(FUNCTIONS, here)
+
+            left = containers()
+        finally:
+            subprocess.run(("docker", "rm", "--force", gone, there), check=False)
+    assert there in left
+    assert gone not in left
+
+
+@pytest.mark.parametrize("variable", ["PORT", "AWS_PORT"])
+def test_a_port_that_is_taken_is_named(variable: str) -> None:
+    address = engine.host().address if variable == "AWS_PORT" else "127.0.0.1"
+    with socket.create_server((address, 0)) as taken:
+        settings = {"PORT": "0", "AWS_PORT": "0"} | {variable: str(taken.getsockname()[1])}
+        with sam_local(stderr=subprocess.PIPE, **settings) as process:
+            _, complaint = process.communicate(timeout=SECONDS_TO_ANSWER)
+
+    assert process.returncode == 1
+    assert complaint == f"Port {settings[variable]} is taken: set {variable} to another\n"
