@@ -19,8 +19,10 @@ from bench.table import Result, verdicts
 
 BENCHES = {
     "cold": "from a fresh interpreter to its first DynamoDB answer",
+    "bytecode": "importing what `make build` ships, with its bytecode and without",
     "capacity": "DynamoDB's units and sequential calls, by the shape of the conversation",
     "latency": "what Reprise adds to a provider's answer, beside LiteLLM",
+    "runtime": "what the streaming runtime adds to an event",
     "streams": "200 streams at once through `make dev`",
 }
 RESULTS = Path(__file__).with_name("results.json")

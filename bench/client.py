@@ -7,7 +7,7 @@ import json
 import re
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 _STAMP = re.compile(rb" @(\d+\.\d+)")  # when `bench.provider` sent it
 _LAST = b"0\r\n\r\n"
 _PIECE = 256 * 1024
+
+Pieces = Sequence[tuple[float, bytes]]  # what came, and when, in monotonic seconds
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Answer:
     """`asked` is when the request went out; `pieces` are what came, and when."""
 
     asked: float
-    pieces: tuple[tuple[float, bytes], ...]
+    pieces: Pieces
 
     @property
     def status(self) -> int:
@@ -48,29 +50,35 @@ class Answer:
         """
         if self.status != 200:
             raise RuntimeError(f"answered {self.status}: {self.pieces[-1][1][-500:]!r}")
-        found: list[Event] = []
-        rest = b""
-        for at, data in self._unchunked():
-            *whole, rest = (rest + data).split(b"\n\n")
-            found += [Event(event, at) for event in whole]
-        return found
+        return events_in(self.pieces)
 
-    def _unchunked(self) -> Iterator[tuple[float, bytes]]:
-        """The body, without what HTTP puts around its chunks."""
-        rest, within = b"", False
-        for at, data in self.pieces:
-            rest += data
-            if not within:
-                _, end, body = rest.partition(b"\r\n\r\n")
-                if not end:
-                    continue
-                rest, within = body, True
-            while True:
-                size, end, after = rest.partition(b"\r\n")
-                if not end or len(after) < (length := int(size, 16)) + 2:
-                    break
-                yield at, after[:length]
-                rest = after[length + 2 :]
+
+def events_in(pieces: Pieces) -> list[Event]:
+    """The events of a chunked answer, or of a chunked request."""
+    found: list[Event] = []
+    rest = b""
+    for at, data in _unchunked(pieces):
+        *whole, rest = (rest + data).split(b"\n\n")
+        found += [Event(event, at) for event in whole]
+    return found
+
+
+def _unchunked(pieces: Pieces) -> Iterator[tuple[float, bytes]]:
+    """The body, without what HTTP puts around its chunks."""
+    rest, within = b"", False
+    for at, data in pieces:
+        rest += data
+        if not within:
+            _, end, body = rest.partition(b"\r\n\r\n")
+            if not end:
+                continue
+            rest, within = body, True
+        while True:
+            size, end, after = rest.partition(b"\r\n")
+            if not end or len(after) < (length := int(size, 16)) + 2:
+                break
+            yield at, after[:length]
+            rest = after[length + 2 :]
 
 
 def request(
@@ -96,15 +104,20 @@ def ask(url: str, sent: bytes, seconds: float = 60) -> Answer:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         asked = time.monotonic()
         connection.sendall(sent)
-        pieces: list[tuple[float, bytes]] = []
-        tail = b""
-        while not tail.endswith(_LAST):
-            data = connection.recv(_PIECE)
-            if not data:
-                raise ConnectionError("closed before its end")
-            pieces.append((time.monotonic(), data))
-            tail = (tail + data)[-len(_LAST) :]
-        return Answer(asked, tuple(pieces))
+        return Answer(asked, receive(connection))
+
+
+def receive(connection: socket.socket) -> Pieces:
+    """All of a chunked message. Raises OSError."""
+    pieces: list[tuple[float, bytes]] = []
+    tail = b""
+    while not tail.endswith(_LAST):
+        data = connection.recv(_PIECE)
+        if not data:
+            raise ConnectionError("closed before its end")
+        pieces.append((time.monotonic(), data))
+        tail = (tail + data)[-len(_LAST) :]
+    return pieces
 
 
 async def ask_among(url: str, sent: bytes, seconds: float) -> Answer:

@@ -85,7 +85,7 @@ def run(say: Progress, plan: Plan = FULL) -> Result:
         }
 
         def start(function: Function) -> Seconds:
-            until = "model" if _kind(design, function) == ASKING else "answer"
+            until = "model" if kind(design, function) == ASKING else "answer"
             return _start(until, (function.handler.rpartition(".")[0],), environ)
 
         say("compiling")
@@ -99,7 +99,7 @@ def run(say: Progress, plan: Plan = FULL) -> Result:
                 if position % BARE_EVERY == 0:
                     bare.append(_start("import", BARE, environ)["import"])
                 runs[function.handler].append(_Run(start(function), bare[-1]))
-    starts = [_Start(each.handler, _kind(design, each), runs[each.handler]) for each in functions]
+    starts = [_Start(each.handler, kind(design, each), runs[each.handler]) for each in functions]
     return Result((_table(starts, median(bare), median(deployed)),), _targets(starts))
 
 
@@ -112,7 +112,8 @@ def _start(until: str, modules: tuple[str, ...], environ: Mapping[str, str]) -> 
     return seconds
 
 
-def _kind(design: Template, function: Function) -> str:
+def kind(design: Template, function: Function) -> str:
+    """What a function does, in two words, or one where no client calls it."""
     for route in design.routes:
         if route.function == function:
             read = "read" if route.method == "GET" else "write"

@@ -25,18 +25,20 @@ class Table:
 
 @dataclass(frozen=True)
 class Target:
-    """A number that was to be at most so much. `timed` ones depend on the machine and on what else
-    it does, so no test may insist on them.
+    """A number that was to be at most, or at least, so much. `timed` ones depend on the machine and
+    on what else it does, so no test may insist on them.
     """
 
     what: str
     measured: float
-    most: float
+    most: float | None = None
     timed: bool = True
+    least: float | None = None
 
     @property
     def met(self) -> bool:
-        return self.measured <= self.most
+        above = self.least is None or self.measured >= self.least
+        return above and (self.most is None or self.measured <= self.most)
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,11 @@ class Result:
 def verdicts(targets: Iterable[Target]) -> Table:
     """The targets as a table of their own."""
     rows = [
-        (target.what, target.measured, target.most, "yes" if target.met else "NO")
+        (target.what, target.measured, target.least, target.most, "yes" if target.met else "NO")
         for target in targets
     ]
-    return Table("Numbers to reach", ("", "measured", "at most", "reached"), tuple(rows))
+    columns = ("", "measured", "at least", "at most", "reached")
+    return Table("Numbers to reach", columns, tuple(rows))
 
 
 def _text(cell: Cell) -> str:

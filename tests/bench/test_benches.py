@@ -5,6 +5,7 @@ not depend on the machine. None on time: those are for whoever reads the tables.
 import importlib
 import io
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -15,13 +16,18 @@ from bench.statistic import percentile
 from bench.table import Result, Table, Target, verdicts
 
 
+@cache
+def smallest(name: str) -> Result:
+    bench = importlib.import_module(f"bench.{name}")
+    result: Result = bench.run(Progress(name, io.StringIO()), bench.SMALLEST)
+    return result
+
+
 @pytest.mark.parametrize("name", BENCHES)
 def test_each_bench_fills_its_tables_and_stays_within_what_does_not_depend_on_time(
     name: str,
 ) -> None:
-    bench = importlib.import_module(f"bench.{name}")
-
-    result: Result = bench.run(Progress(name, io.StringIO()), bench.SMALLEST)
+    result = smallest(name)
 
     assert result.tables
     for table in result.tables:
@@ -44,6 +50,22 @@ def test_a_capacity_table_tells_a_turns_units_calls_and_depth() -> None:
     assert row["peer's writes"] == 6
     assert row["one after another"] == 3  # the key, the conversation, the begin
     assert row["S3"] == 0
+
+
+def test_functions_are_imported_with_bytecode_without_and_beside_the_bare_import() -> None:
+    (table,) = smallest("bytecode").tables
+
+    row = dict(zip(table.columns, table.rows[0], strict=True))
+    assert row["function"] == "conversations.create_conversation"
+    assert row["asks models"] == "no"
+    assert row["shipped"] < row["without bytecode"]
+
+
+def test_the_runtimes_events_are_measured_beside_a_bare_sockets() -> None:
+    (table,) = smallest("runtime").tables
+
+    assert [row[0] for row in table.rows] == ["bare socket", "the runtime"]
+    assert all(isinstance(cell, float) and cell > 0 for row in table.rows for cell in row[1:])
 
 
 def test_an_unknown_bench_is_told_with_those_that_there_are(
@@ -75,6 +97,13 @@ def test_a_target_is_reached_up_to_its_limit() -> None:
     table = verdicts([Target("at it", 3, 3), Target("over it", 3.5, 3)])
 
     assert [row[-1] for row in table.rows] == ["yes", "NO"]
+
+
+def test_a_target_is_reached_from_its_least_on() -> None:
+    table = verdicts([Target("at it", 3, least=3), Target("under it", 2.9, least=3)])
+
+    assert [row[-1] for row in table.rows] == ["yes", "NO"]
+    assert table.rows[0][2:4] == (3, None)  # and no most
 
 
 def test_a_percentile_is_a_value_that_was_measured() -> None:
