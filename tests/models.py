@@ -8,7 +8,8 @@
     models.enqueue([ToolCall("c1", "clock", {}), Finished("tool-calls")])
     engine = Engine(models)
 
-What it was asked lies in `models.requests`.
+What it was asked lies in `models.requests`. `otherwise` writes the script of a stream that nothing
+is enqueued for.
 """
 
 import inspect
@@ -33,6 +34,7 @@ class FakeModels:
 
     def __init__(self, *models: Model) -> None:
         self.requests: list[ModelRequest] = []
+        self.otherwise: Callable[[], Iterable[Step]] = lambda: ANSWER
         self.open = 0  # streams that have begun and not been closed
         self._models = models or (FAKE,)
         self._scripts: deque[tuple[Step, ...]] = deque()
@@ -44,10 +46,7 @@ class FakeModels:
         and, if need be, awaited. A script without a `Finished` ends with one of `stop` and `USAGE`,
         unless `finish` is False: then the stream just ends, which no provider may do.
         """
-        steps = tuple(script)
-        if finish and not any(isinstance(step, Finished) for step in steps):
-            steps += (Finished("stop", USAGE),)
-        self._scripts.append(steps)
+        self._scripts.append(_whole(script) if finish else tuple(script))
 
     def find(self, name: str | None) -> Model:
         if name is None:
@@ -61,9 +60,9 @@ class FakeModels:
         return self
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
-        """The next script; `ANSWER` where none was written."""
+        """The next script; what `otherwise` says where none was written."""
         self.requests.append(request)
-        steps = self._scripts.popleft() if self._scripts else (*ANSWER, Finished("stop", USAGE))
+        steps = self._scripts.popleft() if self._scripts else _whole(self.otherwise())
         self.open += 1
         try:
             for step in steps:
@@ -80,3 +79,9 @@ class FakeModels:
                             await result
         finally:
             self.open -= 1
+
+
+def _whole(script: Iterable[Step]) -> tuple[Step, ...]:
+    steps = tuple(script)
+    finished = any(isinstance(step, Finished) for step in steps)
+    return steps if finished else (*steps, Finished("stop", USAGE))

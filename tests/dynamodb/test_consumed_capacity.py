@@ -1,8 +1,10 @@
 """The computed units, which benches and docs speak of, beside those that DynamoDB Local consumes.
 
-They agree but for one thing: what a transaction changes in an index, DynamoDB Local counts four
-times. AWS describes two writes for a changed key (a delete and a put), which is what a plain update
-is charged here as well.
+They agree but for this: what a transaction changes in an index, DynamoDB Local counts four times.
+AWS describes two writes for a changed key (a delete and a put), which is what a plain update is
+charged here as well. Of a transaction over several partitions it counts one, so
+claims, holds and ledger entries are not compared, nor are reads of what is not there, which it
+counts as nothing or half.
 """
 
 import os

@@ -11,7 +11,7 @@ from reprise.chat.ids import Mint
 from reprise.chat.messages import Conversation, Message, Part, Role, Text, path_hash
 from reprise.store import conversations, generations, keys, messages
 from reprise.store.generations import Turn
-from reprise.store.items import VersionsItem
+from reprise.store.items import LeaseItem, VersionsItem
 from reprise.store.messages import Found
 from reprise.store.table import Item, connection, get, query_all
 
@@ -81,7 +81,7 @@ class Scribe:
         """The placeholder as it ends; texts may stand for text parts."""
         said = tuple(Text(part) if isinstance(part, str) else part for part in parts)
         ended: dict[str, Any] = {"parts": said, "state": "done", "finish_reason": "stop"}
-        return replace(answer, updated=self._tick(), before=None, **ended | changes)
+        return replace(answer, updated=self._tick(), before=None, hold=None, **ended | changes)
 
     def branch(
         self, conversation: Conversation, length: int, text: str | None = None
@@ -95,15 +95,23 @@ class Scribe:
         return made
 
     def send(
-        self, conversation: Conversation, head: Message | None = None, text: str = "Hello"
+        self,
+        conversation: Conversation,
+        head: Message | None = None,
+        text: str = "Hello",
+        **changes: Any,
     ) -> Turn:
-        """A user message at the head and the placeholder of its answer."""
+        """A user message at the head and the placeholder of its answer, with `changes`."""
         user = self.message(conversation, head, text)
-        return Turn(conversation, (user, self.placeholder(conversation, user)))
+        blank: dict[str, Any] = {"begun": "send"}
+        return Turn(conversation, (user, self.placeholder(conversation, user, **blank | changes)))
 
-    def redo(self, conversation: Conversation, answer: Message, parent: Message) -> Turn:
+    def redo(
+        self, conversation: Conversation, answer: Message, parent: Message, **changes: Any
+    ) -> Turn:
         """Another version of an answer."""
-        again = self.placeholder(conversation, parent, before=conversation.head)
+        before: dict[str, Any] = {"before": conversation.head, "begun": "redo"}
+        again = self.placeholder(conversation, parent, **before | changes)
         return Turn(conversation, (again,), sibling=answer.id)
 
     # What is stored
@@ -130,6 +138,12 @@ class Scribe:
         answer = self.finished(placeholder, f"You said: {text}")
         generations.end(conversation, answer)
         return conversation, question, answer
+
+    def redoing(self) -> tuple[Conversation, Message, Message]:
+        """A conversation with an answer, and another version of it that is under way."""
+        conversation, question, answer = self.exchange(self.stored())
+        turn = self.redo(conversation, answer, question)
+        return generations.begin(turn, EXPIRES), answer, turn.messages[0]
 
     def filled(self, length: int, text: str | None = None) -> tuple[Conversation, list[Message]]:
         """A conversation of so many messages, written all at once; the oldest first."""
@@ -169,11 +183,20 @@ def shown(conversation: Conversation) -> list[str]:
     return [message.id for message in path]
 
 
-def versions(conversation: Conversation, parent: str | None) -> tuple[list[str], list[str]] | None:
-    """The ids and tips that are noted for the siblings under a parent; None where nothing is."""
+def versions(
+    conversation: Conversation, parent: str | None, role: Role = "assistant"
+) -> tuple[list[str], list[str]] | None:
+    """The siblings of a role under a parent, by age, and the heads that were left below them, in
+    their order; None where nothing is noted.
+    """
     partition = keys.conversation(conversation.owner, conversation.number)
-    item = get(VersionsItem, partition, keys.versions(parent or conversation.id))
-    return (list(item.ids), list(item.tips)) if item else None
+    item = get(VersionsItem, partition, keys.versions(parent or conversation.id, role))
+    return (sorted(item.ids or ()), [mark.split()[1] for mark in item.left]) if item else None
+
+
+def drop_lease(conversation: Conversation) -> None:
+    """As the table does by itself, an hour after its expiry."""
+    LeaseItem(keys.conversation(conversation.owner, conversation.number), keys.LEASE).delete()
 
 
 def sort_keys(partition: str) -> list[str]:

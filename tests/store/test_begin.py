@@ -9,8 +9,6 @@ from pynamodb.exceptions import TransactWriteError
 from reprise.chat.messages import Lease
 from reprise.store import conversations, generations
 from reprise.store.generations import Held, Moved, Turn
-from reprise.store.items import LeaseItem
-from reprise.store.table import Item, Refused, Transaction, get
 from tests.capacity import measured
 from tests.faults import EVERY, Fault, Kind, faults, lost_answer, meanwhile, repeated, timeout
 from tests.store.scribe import (
@@ -19,18 +17,10 @@ from tests.store.scribe import (
     Scribe,
     everything,
     found,
-    message,
     read,
     shown,
     versions,
 )
-
-
-def claim(transaction: Transaction) -> None:
-    """A write of somebody else's that shall happen once, such as an idempotency claim."""
-    item = LeaseItem("IDEM#1", "IDEM", generation="-", expires=0, ttl=0)
-    transaction.put("claim", item, LeaseItem.pk.does_not_exist())
-
 
 # What is stored
 
@@ -204,13 +194,6 @@ def test_a_first_turn_that_was_stored_already_is_begun(scribe: Scribe) -> None:
     assert generations.begin(turn, EXPIRES) == first
 
 
-def test_a_turn_that_was_stored_with_what_was_added_is_begun(scribe: Scribe) -> None:
-    turn = scribe.send(scribe.stored())
-    first = generations.begin(turn, EXPIRES, [claim])
-
-    assert generations.begin(turn, EXPIRES, [claim]) == first
-
-
 def test_a_redo_that_was_stored_already_is_noted_once(scribe: Scribe) -> None:
     conversation, question, answer = scribe.exchange(scribe.stored())
     turn = scribe.redo(conversation, answer, question)
@@ -325,157 +308,3 @@ def test_a_conversation_may_begin_with_a_message_that_nobody_answers(scribe: Scr
     begun = generations.begin(Turn(conversation, (note,), created=True), EXPIRES)
 
     assert shown(begun) == [note.id]
-
-
-# Versions
-
-
-def test_a_first_answer_notes_no_versions(scribe: Scribe) -> None:
-    conversation, question, answer = scribe.exchange(scribe.stored())
-    scribe.exchange(conversation, answer)
-
-    kinds = {item["sk"]["S"].partition("#")[0] for item in everything(conversation)}
-
-    assert kinds == {"META", "M"}
-    assert versions(conversation, question.id) is None
-
-
-def test_a_second_version_notes_both_in_order(scribe: Scribe) -> None:
-    conversation, question, answer = scribe.exchange(scribe.stored())
-    turn = scribe.redo(conversation, answer, question)
-
-    generations.begin(turn, EXPIRES)
-
-    assert versions(conversation, question.id) == ([answer.id, turn.messages[0].id], [])
-    assert message(conversation, answer.id) == answer
-
-
-def test_each_further_version_is_added(scribe: Scribe) -> None:
-    conversation, question, answer = scribe.exchange(scribe.stored())
-    ids = [answer.id]
-    for number in range(4):
-        turn = scribe.redo(conversation, answer, question)
-        conversation = generations.begin(turn, EXPIRES)
-        answer = scribe.finished(turn.messages[0], f"version {number}")
-        generations.end(conversation, answer)
-        ids.append(answer.id)
-
-    assert versions(conversation, question.id) == (ids, [])
-    assert shown(conversation) == [answer.id, question.id]
-
-
-def test_the_tip_under_a_version_is_noted_where_the_branch_went_on(scribe: Scribe) -> None:
-    conversation, question, answer = scribe.exchange(scribe.stored())
-    conversation, _, tip = scribe.exchange(conversation, answer)
-    turn = scribe.redo(conversation, answer, question)
-
-    generations.begin(turn, EXPIRES)
-
-    assert versions(conversation, question.id) == (
-        [answer.id, turn.messages[0].id],
-        [answer.id, tip.id],
-    )
-
-
-def test_a_later_tip_is_noted_behind_the_earlier_one(scribe: Scribe) -> None:
-    conversation, question, answer = scribe.exchange(scribe.stored())
-    conversation, _, first_tip = scribe.exchange(conversation, answer)
-    second_turn = scribe.redo(conversation, answer, question)
-    conversation = generations.begin(second_turn, EXPIRES)
-    second = scribe.finished(second_turn.messages[0], "second")
-    generations.end(conversation, second)
-    conversation, _, second_tip = scribe.exchange(conversation, second)
-    third_turn = scribe.redo(conversation, second, question)
-
-    generations.begin(third_turn, EXPIRES)
-
-    assert versions(conversation, question.id) == (
-        [answer.id, second.id, third_turn.messages[0].id],
-        [answer.id, first_tip.id, second.id, second_tip.id],
-    )
-
-
-def test_an_edit_is_a_sibling_of_the_message_it_replaces(scribe: Scribe) -> None:
-    conversation, question, answer = scribe.exchange(scribe.stored())
-    conversation, followup, reply = scribe.exchange(conversation, answer)
-    edit = replace(scribe.send(conversation, answer, "Better"), sibling=followup.id)
-
-    generations.begin(edit, EXPIRES)
-
-    better, placeholder = edit.messages
-    assert versions(conversation, answer.id) == (
-        [followup.id, better.id],
-        [followup.id, reply.id],
-    )
-    assert shown(conversation) == [placeholder.id, better.id, answer.id, question.id]
-
-
-def test_an_edit_of_the_first_message_has_siblings_too(scribe: Scribe) -> None:
-    conversation, question, answer = scribe.exchange(scribe.stored())
-    edit = replace(scribe.send(conversation, None, "Better"), sibling=question.id)
-
-    generations.begin(edit, EXPIRES)
-
-    assert versions(conversation, None) == (
-        [question.id, edit.messages[0].id],
-        [question.id, answer.id],
-    )
-
-
-def test_a_refused_redo_notes_no_version(scribe: Scribe) -> None:
-    conversation, question, answer = scribe.exchange(scribe.stored())
-    late = scribe.redo(conversation, answer, question)
-    scribe.exchange(conversation, answer)
-
-    with pytest.raises(Moved):
-        generations.begin(late, EXPIRES)
-
-    assert versions(conversation, question.id) is None
-
-
-# Writes of somebody else's
-
-
-def test_writes_that_were_added_happen_with_the_turn(scribe: Scribe) -> None:
-    turn = scribe.send(scribe.stored())
-
-    generations.begin(turn, EXPIRES, [claim])
-
-    assert get(LeaseItem, "IDEM#1", "IDEM")
-
-
-def test_where_an_added_write_is_refused_nothing_is_stored(scribe: Scribe) -> None:
-    generations.begin(scribe.send(scribe.stored()), EXPIRES, [claim])
-    conversation = scribe.stored()
-    before = everything(conversation)
-
-    with pytest.raises(Refused) as refused:
-        generations.begin(scribe.send(conversation), EXPIRES, [claim])
-
-    assert refused.value.reasons.keys() == {"claim"}
-    reason = refused.value.reasons["claim"]
-    assert reason.code == "ConditionalCheckFailed"
-    assert isinstance(reason.item, LeaseItem)
-    assert everything(conversation) == before
-
-
-def test_where_the_turn_is_refused_added_writes_do_not_happen(scribe: Scribe) -> None:
-    conversation = scribe.stored()
-    late = scribe.send(conversation)
-    scribe.exchange(conversation)
-
-    with pytest.raises(Moved):
-        generations.begin(late, EXPIRES, [claim])
-
-    assert get(LeaseItem, "IDEM#1", "IDEM") is None
-
-
-def test_several_writes_may_be_added(scribe: Scribe) -> None:
-    def hold(transaction: Transaction) -> None:
-        item = LeaseItem("BALANCE#1", "BALANCE", generation="-", expires=0, ttl=0)
-        transaction.put("hold", item)
-
-    generations.begin(scribe.send(scribe.stored()), EXPIRES, [claim, hold])
-
-    assert get(Item, "IDEM#1", "IDEM")
-    assert get(Item, "BALANCE#1", "BALANCE")

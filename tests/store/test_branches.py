@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reprise.chat.messages import Conversation, Message
+from reprise.chat.messages import ROLES, Conversation, Message
 from reprise.store import conversations, generations, keys, messages
 from reprise.store.generations import Turn
 from reprise.store.messages import FIRST_PAGE, Found
@@ -78,7 +78,8 @@ class Tree:
 
     def _sibling(self, parent: Message | None) -> str | None:
         above = parent.id if parent else None
-        return next((node.id for node in self.nodes if node.parent == above), None)
+        users = (node for node in self.nodes if node.role == "user")
+        return next((node.id for node in users if node.parent == above), None)
 
     def _begin(self, turn: Turn) -> None:
         self.conversation = generations.begin(turn, EXPIRES)
@@ -163,9 +164,11 @@ def test_siblings_are_noted_in_their_order_wherever_there_are_two(
     tree = grown(scribe, growth)
 
     for parent in [None, *(node.id for node in tree.nodes)]:
-        siblings = [node.id for node in tree.nodes if node.parent == parent]
-        noted = versions(tree.conversation, parent)
-        assert (noted and noted[0]) == (siblings if len(siblings) > 1 else None)
+        children = [node for node in tree.nodes if node.parent == parent]
+        for role in ROLES:
+            siblings = [child.id for child in children if child.role == role]
+            noted = versions(tree.conversation, parent, role)
+            assert (noted and noted[0]) == (siblings if len(siblings) > 1 else None)
 
 
 # What is read

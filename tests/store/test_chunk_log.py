@@ -54,6 +54,60 @@ def test_a_log_of_more_than_one_query_can_hold_is_read_to_its_end(scribe: Scribe
     assert len(generations.logged(generation)) == 8
 
 
+def test_what_came_since_is_read_with_the_number_of_the_last_chunk(scribe: Scribe) -> None:
+    generation = scribe.mint.message_id(1)
+    for number in (1, 2, 3):
+        generations.log(generation, number, events(2 * number - 1, 2 * number), NOW)
+
+    assert generations.logged_since(generation, 0) == (events(1, 6), 3)
+    assert generations.logged_since(generation, 2) == (events(5, 6), 3)
+
+
+def test_where_nothing_came_since_the_number_stays(scribe: Scribe) -> None:
+    generation = scribe.mint.message_id(1)
+    assert generations.logged_since(generation, 0) == ([], 0)
+    generations.log(generation, 1, events(1, 2), NOW)
+
+    assert generations.logged_since(generation, 1) == ([], 1)
+
+
+def test_what_came_since_is_read_to_its_end_however_much_it_is(scribe: Scribe) -> None:
+    """A Query brings at most 1 MB."""
+    generation = scribe.mint.message_id(1)
+    for number in range(1, 10):
+        generations.log(generation, number, events(number, number, "x" * 200_000), NOW)
+
+    came, last = generations.logged_since(generation, 1)
+
+    assert [event.n for event in came] == list(range(2, 10))
+    assert last == 9
+
+
+@pytest.mark.parametrize("consistent", [True, False])
+def test_a_reader_says_how_sure_it_wants_to_be(scribe: Scribe, consistent: bool) -> None:
+    generation = scribe.mint.message_id(1)
+
+    with faults(Fault("Query", lambda call: call.proceed(), on=EVERY)) as reads:
+        generations.logged_since(generation, 0, consistent=consistent)
+
+    assert [read.request.get("ConsistentRead", False) for read in reads] == [consistent]
+
+
+def test_a_look_for_news_of_which_there_are_none_is_a_read_unit(scribe: Scribe) -> None:
+    """Twice a second, by every reader of every answer."""
+    conversation, answer = scribe.begun(scribe.stored())
+    generations.log(answer.id, 1, events(1, 100), NOW)
+
+    with measured() as cost:
+        generations.logged_since(answer.id, 1, consistent=False)
+        lease = generations.lease_of(conversation)
+
+    assert lease
+    assert lease.generation == answer.id
+    assert cost.operations == ["Query", "GetItem"]
+    assert cost.read_units <= 1
+
+
 def test_a_generation_that_produced_nothing_has_an_empty_log(scribe: Scribe) -> None:
     assert generations.logged(scribe.mint.message_id(1)) == []
 

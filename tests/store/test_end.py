@@ -1,47 +1,25 @@
 """An answer is ended by whoever writes it, once, and by nobody whose it is not any more."""
 
-from dataclasses import replace
-
 import pytest
 from pynamodb.exceptions import TransactWriteError
 
-from reprise.chat.messages import Conversation, Message, Text, ToolCall, Usage
+from reprise.chat.messages import Hold, Text, ToolCall, Usage
 from reprise.store import bodies, conversations, generations, keys, messages
 from reprise.store.generations import Lost
-from reprise.store.items import LeaseItem
 from tests.capacity import measured
-from tests.faults import EVERY, Fault, Kind, faults, lost_answer, meanwhile, repeated, timeout
+from tests.faults import EVERY, Fault, Kind, faults, lost_answer, repeated, timeout
 from tests.store.scribe import (
     EXPIRES,
     OWNER,
     Scribe,
+    drop_lease,
     everything,
     found,
     message,
     read,
-    shown,
-    versions,
 )
 
 LARGE = "x" * (bodies.LIMIT + 1)
-
-
-def redoing(scribe: Scribe) -> tuple[Conversation, Message, Message]:
-    """A conversation with an answer and another version of it under way."""
-    conversation, question, answer = scribe.exchange(scribe.stored())
-    turn = scribe.redo(conversation, answer, question)
-    return generations.begin(turn, EXPIRES), answer, turn.messages[0]
-
-
-def drop_lease(conversation: Conversation) -> None:
-    """As the table does by itself, an hour after its expiry."""
-    LeaseItem(keys.conversation(OWNER, conversation.number), keys.LEASE).delete()
-
-
-def move_head(conversation: Conversation, head: str) -> None:
-    """As somebody does who selects another branch meanwhile."""
-    moved = replace(conversation, head=head, version=conversation.version + 1)
-    conversations.to_item(moved).save()
 
 
 # What is stored
@@ -88,7 +66,7 @@ def test_a_partial_answer_is_kept_in_whatever_state_it_ends(scribe: Scribe, stat
 
 
 def test_an_ended_answer_does_not_remember_what_it_replaced(scribe: Scribe) -> None:
-    conversation, _, placeholder = redoing(scribe)
+    conversation, _, placeholder = scribe.redoing()
     assert placeholder.before
 
     generations.end(conversation, scribe.finished(placeholder, "Again"))
@@ -96,6 +74,34 @@ def test_an_ended_answer_does_not_remember_what_it_replaced(scribe: Scribe) -> N
     ended = message(conversation, placeholder.id)
     assert ended
     assert ended.before is None
+
+
+def test_an_ended_answer_knows_how_it_was_begun_and_of_how_many_events_it_is(
+    scribe: Scribe,
+) -> None:
+    turn = scribe.send(scribe.stored(), hold=Hold(OWNER, 3))
+    placeholder = turn.messages[-1]
+    conversation = generations.begin(turn, EXPIRES)
+    there = message(conversation, placeholder.id)
+    assert there
+    assert (there.begun, there.events, there.hold) == ("send", None, Hold(OWNER, 3))
+
+    generations.end(conversation, scribe.finished(placeholder, "Hello", events=2))
+
+    ended = message(conversation, placeholder.id)
+    assert ended
+    assert (ended.begun, ended.events, ended.hold) == ("send", 2, None)
+
+
+def test_an_estimate_of_usage_says_that_it_is_one(scribe: Scribe) -> None:
+    conversation, placeholder = scribe.begun(scribe.stored())
+    answer = scribe.finished(placeholder, "Hello", usage=Usage(1, 2, estimated=True))
+
+    generations.end(conversation, answer)
+
+    ended = message(conversation, answer.id)
+    assert ended
+    assert ended.usage == Usage(1, 2, estimated=True)
 
 
 def test_an_answer_without_usage_and_text_is_stored_so(scribe: Scribe) -> None:
@@ -109,7 +115,7 @@ def test_an_answer_without_usage_and_text_is_stored_so(scribe: Scribe) -> None:
 
 def test_an_answer_that_was_hidden_while_it_was_written_stays_hidden(scribe: Scribe) -> None:
     conversation, placeholder = scribe.begun(scribe.stored())
-    messages.hide(OWNER, conversation.number, placeholder.id)
+    messages.hide(conversation, placeholder)
 
     generations.end(conversation, scribe.finished(placeholder, "Hello"))
 
@@ -278,7 +284,7 @@ def test_an_ending_is_known_again_after_the_next_turn_has_begun(scribe: Scribe) 
 
 
 def test_an_ending_that_gave_the_head_back_already_is_stored(scribe: Scribe) -> None:
-    conversation, answer, placeholder = redoing(scribe)
+    conversation, answer, placeholder = scribe.redoing()
     failed = scribe.finished(placeholder, state="error")
     generations.end(conversation, failed, answer.id)
     before = everything(conversation)
@@ -290,7 +296,7 @@ def test_an_ending_that_gave_the_head_back_already_is_stored(scribe: Scribe) -> 
 
 @pytest.mark.parametrize("fault", [repeated, lost_answer, timeout], ids=lambda kind: kind.__name__)
 def test_an_ending_of_which_nothing_was_heard_happens_once(scribe: Scribe, fault: Kind) -> None:
-    conversation, answer, placeholder = redoing(scribe)
+    conversation, answer, placeholder = scribe.redoing()
     failed = scribe.finished(placeholder, state="error")
 
     with faults(Fault("TransactWriteItems", fault)) as struck:
@@ -317,80 +323,3 @@ def test_an_ending_that_never_got_through_may_be_tried_again(scribe: Scribe) -> 
     generations.end(conversation, answer)
 
     assert message(conversation, answer.id) == answer
-
-
-# The head
-
-
-def test_a_redo_that_came_to_nothing_gives_the_head_back(scribe: Scribe) -> None:
-    conversation, answer, placeholder = redoing(scribe)
-
-    generations.end(conversation, scribe.finished(placeholder, state="error"), answer.id)
-
-    there = read(conversation)
-    assert there
-    assert there.head == answer.id
-    assert there.version > conversation.version
-    assert versions(conversation, answer.parent) == ([answer.id, placeholder.id], [])
-
-
-def test_a_turn_that_came_to_nothing_leaves_the_head_on_its_message(scribe: Scribe) -> None:
-    conversation, placeholder = scribe.begun(scribe.stored())
-
-    generations.end(conversation, scribe.finished(placeholder, state="error"), placeholder.parent)
-
-    assert shown(conversation) == [placeholder.parent]
-
-
-def test_whoever_read_the_head_before_it_was_given_back_has_to_read_again(scribe: Scribe) -> None:
-    conversation, answer, placeholder = redoing(scribe)
-    late = scribe.send(conversation, placeholder)
-    generations.end(conversation, scribe.finished(placeholder, state="error"), answer.id)
-
-    with pytest.raises(generations.Moved):
-        generations.begin(late, EXPIRES)
-
-
-def test_a_head_that_was_moved_meanwhile_is_not_given_back(scribe: Scribe) -> None:
-    conversation, answer, placeholder = redoing(scribe)
-    assert answer.parent
-    move_head(conversation, answer.parent)
-    failed = scribe.finished(placeholder, state="error")
-
-    generations.end(conversation, failed, answer.id)
-
-    there = read(conversation)
-    assert there
-    assert (there.head, there.version) == (answer.parent, conversation.version + 1)
-    assert message(conversation, placeholder.id) == failed
-    assert found(conversation).lease is None
-
-
-def test_a_repair_gives_the_head_back_too(scribe: Scribe) -> None:
-    conversation, answer, placeholder = redoing(scribe)
-    drop_lease(conversation)
-
-    generations.end(
-        conversation, scribe.finished(placeholder, state="error"), answer.id, repair=True
-    )
-
-    assert shown(conversation)[0] == answer.id
-
-
-def test_the_head_of_a_deleted_conversation_does_not_come_back(scribe: Scribe) -> None:
-    conversation, answer, placeholder = redoing(scribe)
-    delete = meanwhile(lambda: conversations.delete(conversation))
-    failed = scribe.finished(placeholder, state="error")
-
-    with faults(Fault("TransactWriteItems", delete)), pytest.raises(Lost):
-        generations.end(conversation, failed, answer.id)
-
-    assert read(conversation) is None
-
-
-def test_an_answer_that_is_shown_keeps_the_head(scribe: Scribe) -> None:
-    conversation, _, placeholder = redoing(scribe)
-
-    generations.end(conversation, scribe.finished(placeholder, "Again"))
-
-    assert read(conversation) == conversation

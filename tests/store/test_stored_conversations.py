@@ -328,7 +328,7 @@ def test_one_reverse_query_meets_lease_conversation_and_messages_in_this_order(
     conversation, _ = scribe.begun(scribe.stored())
     head = str(conversation.head)
 
-    order = [keys.message(head), keys.META, keys.LEASE, keys.versions(head)]
+    order = [keys.message(head), keys.META, keys.LEASE, keys.versions(head, "user")]
 
     assert order[0] > keys.FIRST_MESSAGE
     assert sorted(order) == order

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reprise.chat.ids import EPOCH_MS
-from reprise.chat.messages import Message, Text, ToolCall, ToolResult, Usage
+from reprise.chat.messages import Hold, Message, Text, ToolCall, ToolResult, Usage
 from reprise.store import bodies, conversations, generations, keys, messages
 from reprise.store.items import ConversationItem, LeaseItem, MessageItem
 from reprise.store.table import Item, get
 from tests.capacity import measured
 from tests.chat.strategies import milliseconds, numbers, parts
-from tests.faults import EVERY, Fault, answering, conflict, faults
-from tests.store.scribe import EXPIRES, OTHER, OWNER, Scribe, found, put_all, shown
+from tests.faults import EVERY, Fault, answering, faults
+from tests.store.scribe import EXPIRES, OTHER, OWNER, Scribe, found, put_all
 from tests.store.scribe import message as stored_message
 
 # As items
@@ -32,6 +32,7 @@ def any_message(draw: st.DrawFn) -> Message:
         parent if draw(st.booleans()) else None,
         role=draw(st.sampled_from(["system", "user", "assistant"])),
     )
+    tokens = st.integers(0, 10**7)
     reasons = ["stop", "length", "tool-calls", "stopped", "deadline", "error"]
     return replace(
         made,
@@ -41,9 +42,12 @@ def any_message(draw: st.DrawFn) -> Message:
         updated=draw(milliseconds),
         model=draw(maybe_text),
         finish_reason=draw(st.none() | st.sampled_from(reasons)),
-        usage=draw(st.none() | st.builds(Usage, st.integers(0, 10**7), st.integers(0, 10**7))),
+        usage=draw(st.none() | st.builds(Usage, tokens, tokens, st.booleans())),
         hidden=draw(st.booleans()),
         before=parent.id if draw(st.booleans()) else None,
+        begun=draw(st.sampled_from([None, "start", "send", "redo"])),
+        events=draw(st.none() | st.integers(0, 10**6)),
+        hold=draw(st.none() | st.builds(Hold, st.just(OTHER), st.none() | st.integers(0, 1000))),
     )
 
 
@@ -332,53 +336,6 @@ def test_a_message_of_a_deleted_conversation_comes_without_it(scribe: Scribe) ->
 
     assert message == question  # purge has not come by
     assert latest.conversation is None
-
-
-# hide
-
-
-def test_a_hidden_message_stays_and_says_so(scribe: Scribe) -> None:
-    conversation, question, answer = scribe.exchange(scribe.stored())
-
-    hidden = messages.hide(OWNER, conversation.number, question.id)
-
-    assert hidden
-    assert stored_message(conversation, question.id) == replace(question, hidden=True)
-    assert stored_message(conversation, answer.id) == answer
-
-
-def test_a_hidden_message_keeps_its_replies_on_the_branch(scribe: Scribe) -> None:
-    conversation, question, answer = scribe.exchange(scribe.stored())
-
-    messages.hide(OWNER, conversation.number, question.id)
-
-    assert shown(conversation) == [answer.id, question.id]
-
-
-def test_hiding_twice_is_noticed(scribe: Scribe) -> None:
-    conversation, question, _ = scribe.exchange(scribe.stored())
-
-    assert messages.hide(OWNER, conversation.number, question.id)
-    assert not messages.hide(OWNER, conversation.number, question.id)
-
-
-def test_hiding_waits_for_an_answer_that_ends_at_the_same_moment(scribe: Scribe) -> None:
-    conversation, question, _ = scribe.exchange(scribe.stored())
-
-    with faults(Fault("UpdateItem", conflict)) as struck:
-        hidden = messages.hide(OWNER, conversation.number, question.id)
-
-    assert struck
-    assert hidden
-
-
-def test_hiding_what_is_not_there_makes_nothing(scribe: Scribe) -> None:
-    conversation, question, _ = scribe.exchange(scribe.stored())
-    never = scribe.mint.message_id(conversation.number)
-
-    assert not messages.hide(OWNER, conversation.number, never)
-    assert not messages.hide(OTHER, conversation.number, question.id)
-    assert stored_message(conversation, never) is None
 
 
 # Items

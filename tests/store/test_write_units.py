@@ -1,11 +1,16 @@
 """What a turn costs in DynamoDB's units, whatever the length of its conversation."""
 
+from dataclasses import replace
+
 import pytest
 
+from reprise.accounts.plans import find
 from reprise.chat.messages import Conversation, Message, Usage
 from reprise.store import generations
+from reprise.store.claims import Claim
 from tests.capacity import Cost, measured
-from tests.store.scribe import EXPIRES, Scribe, found
+from tests.store.payer import Payer
+from tests.store.scribe import EXPIRES, OWNER, START, Scribe, found
 
 TEXT = "x" * 800
 MODEL = "openai/gpt-4o-mini"
@@ -69,7 +74,7 @@ def test_a_redo_costs_no_more_than_a_turn(scribe: Scribe) -> None:
     assert cost.write_units == 14  # the versions in place of a user message
 
 
-def test_a_failed_redo_gives_the_head_back_for_two_units(scribe: Scribe) -> None:
+def test_a_failed_redo_gives_head_and_version_back_for_two_units_each(scribe: Scribe) -> None:
     conversation, (question, answer) = scribe.filled(2)
     redo = scribe.redo(conversation, answer, question)
     begun = generations.begin(redo, EXPIRES)
@@ -78,7 +83,69 @@ def test_a_failed_redo_gives_the_head_back_for_two_units(scribe: Scribe) -> None
         failed = scribe.finished(redo.messages[0], state="error")
         generations.end(begun, failed, answer.id)
 
-    assert cost.write_units == 6  # the index does not carry the head
+    assert cost.write_units == 8  # the index does not carry the head
+
+
+# With everything: a claim, a hold beside all others that may be running, siblings
+
+
+ALLOWANCE = find("standard").allowance
+CLAIM = Claim(OWNER, "k" * 64, "a" * 64, START / 1000)
+
+
+def busy(scribe: Scribe) -> Payer:
+    """A payer of whom as many answers are generated as the plan allows, but one."""
+    payer = Payer(scribe, ALLOWANCE, unit=100)
+    assert ALLOWANCE.concurrent
+    for _ in range(ALLOWANCE.concurrent - 1):
+        payer.begun()
+    return payer
+
+
+def test_a_begin_with_everything_is_one_call_of_20_units_at_most(scribe: Scribe) -> None:
+    payer = busy(scribe)
+    scribe.now_ms += 123
+    conversation, (question, _) = scribe.filled(2, TEXT)
+    edit = scribe.send(conversation, None, TEXT, hold=payer.hold, model=MODEL)
+
+    with measured() as cost:
+        turn = replace(edit, sibling=question.id)
+        generations.begin(turn, EXPIRES, replace(payer.terms, claim=CLAIM))
+
+    assert cost.operations == ["TransactWriteItems"]
+    assert cost.write_units <= 20, cost.table()
+
+
+@pytest.mark.parametrize("versions", [2, 20])
+def test_a_redo_with_everything_is_one_call_of_20_units_at_most(
+    scribe: Scribe, versions: int
+) -> None:
+    payer = busy(scribe)
+    conversation, (question, answer) = scribe.filled(2, TEXT)
+    for _ in range(versions - 1):
+        redo = scribe.redo(conversation, answer, question)
+        conversation = generations.begin(redo, EXPIRES)
+        answer = scribe.finished(redo.messages[0], TEXT, model=MODEL)
+        generations.end(conversation, answer)
+    redo = scribe.redo(conversation, answer, question, hold=payer.hold, model=MODEL)
+
+    with measured() as cost:
+        generations.begin(redo, EXPIRES, replace(payer.terms, claim=CLAIM))
+
+    assert cost.operations == ["TransactWriteItems"]
+    assert cost.write_units <= 20, cost.table()
+
+
+def test_an_end_with_everything_costs_no_more_than_its_begin(scribe: Scribe) -> None:
+    payer = busy(scribe)
+    conversation, placeholder = payer.begun()
+    answer = scribe.finished(placeholder, TEXT, usage=Usage(1234, 567), model=MODEL)
+
+    with measured() as cost:
+        generations.end(conversation, answer, bill=payer.bill(placeholder, 700))
+
+    assert cost.operations == ["TransactWriteItems"]
+    assert cost.write_units <= 12, cost.table()
 
 
 def test_reading_for_a_turn_costs_the_same_after_2_and_after_1000_messages(

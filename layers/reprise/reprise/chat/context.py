@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from reprise.chat.events import encode_part
-from reprise.chat.messages import Message, Text
+from reprise.chat.messages import Message, Part, Text
 
 _PER_MESSAGE = 4  # tokens of a chat format's frame around each message
 _ANSWER_SHARE = 4  # a quarter of the window stays free for the answer
@@ -18,10 +18,11 @@ def estimate(text: str) -> int:
 
 def tokens_of(message: Message) -> int:
     """Tokens that a message takes up in a context, roughly."""
-    return _PER_MESSAGE + sum(
-        estimate(part.text if isinstance(part, Text) else str(encode_part(part)))
-        for part in message.parts
-    )
+    return _PER_MESSAGE + sum(map(tokens_of_part, message.parts))
+
+
+def tokens_of_part(part: Part) -> int:
+    return estimate(part.text if isinstance(part, Text) else str(encode_part(part)))
 
 
 def budget(window: int) -> int:

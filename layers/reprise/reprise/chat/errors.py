@@ -15,6 +15,10 @@ class Forbidden(RepriseError):
     """Known credentials that do not allow this."""
 
 
+class PlanRestricted(Forbidden):
+    """An account whose plan does not include the API."""
+
+
 class NotFound(RepriseError):
     """No such thing under this owner: absent, deleted, malformed or another's."""
 
@@ -42,6 +46,33 @@ class Conflict(RepriseError):
             "a generation is running" if generation else "the conversation has changed"
         )
         self.generation = generation
+
+
+class IdempotencyMismatch(RepriseError):
+    """An idempotency key that was used for another request before."""
+
+
+class RateLimited(RepriseError):
+    """More requests than the plan allows in this window; `retry_after` in seconds."""
+
+    def __init__(self, limit: int, retry_after: int) -> None:
+        super().__init__(f"{limit} requests are allowed")
+        self.limit = limit
+        self.retry_after = retry_after
+
+
+class TooManyRunning(RepriseError):
+    """As many answers are being generated for the account as its plan allows at once."""
+
+    retry_after = 5  # seconds: answers end all the time
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} answers are being generated already")
+        self.limit = limit
+
+
+class NoCredits(RepriseError):
+    """The account's credits of this month do not pay for the answer."""
 
 
 class UpstreamFailed(RepriseError):

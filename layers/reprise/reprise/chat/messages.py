@@ -35,15 +35,17 @@ class ToolResult:
     failed: bool = False
 
 
+Begin = Literal["start", "send", "redo"]  # how an answer's turn began: what was stored with it
 Part = Text | ToolCall | ToolResult
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens as the provider reported them."""
+    """Tokens as the provider reported them, or `estimated` from the text where it did not."""
 
     input: int
     output: int
+    estimated: bool = False
 
     @property
     def total(self) -> int:
@@ -51,11 +53,23 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """What an account put aside for a running answer: one of those that may run at once and, where
+    its credits are limited, `unit` of them, the price of a thousand tokens.
+    """
+
+    payer: str
+    unit: int | None
+
+
+@dataclass(frozen=True)
 class Message:
     """One node of a conversation's tree.
 
     `path` stands for the branch up to here; an answer in progress has its parent's. `before` is the
-    head that a redo replaced, kept until the answer ends so that a failed redo can give it back.
+    head that a redo replaced, kept until the answer ends so that a failed redo can give it back, as
+    is `hold`. An answer knows how its turn was `begun` and, once it has ended, how many `events`
+    made it. `version` counts from 1 among `versions` where somebody looked.
     Times are milliseconds since the Unix epoch.
     """
 
@@ -74,6 +88,11 @@ class Message:
     hidden: bool = False
     before: str | None = None
     blob: str | None = None
+    begun: Begin | None = None
+    events: int | None = None
+    hold: Hold | None = None
+    version: int = 1
+    versions: int = 1
 
     @property
     def text(self) -> str:
@@ -93,6 +112,7 @@ class Conversation:
 
     `owner` is the partition it lives in: see `store.keys`. `version` moves with every new head;
     `activity` is when it last got a message or a new title, in milliseconds like `created`.
+    `branched`: some message has or had siblings.
     """
 
     number: int
@@ -104,17 +124,26 @@ class Conversation:
     created: int
     activity: int
     model: str | None = None
+    branched: bool = False
 
 
 @dataclass(frozen=True)
 class Lease:
-    """Who is writing the conversation's next answer; `generation` is the answer's message id."""
+    """Who is writing the conversation's next answer; `generation` is the answer's message id.
+    `stop`: somebody asked for its end.
+    """
 
     generation: str
     expires: float = field(compare=False)
+    stop: bool = False
 
     def live(self, now: float) -> bool:
         return self.expires > now
+
+
+def price(unit: int, usage: Usage | None) -> int:
+    """Credits of an answer: `unit` for each thousand tokens that were begun."""
+    return -(-usage.total // 1000) * unit if usage else 0
 
 
 def path_hash(parent: bytes, role: Role, text: str) -> bytes:

@@ -8,6 +8,7 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UnicodeSetAtt
 from reprise.store import keys
 from reprise.store.table import (
     Item,
+    Key,
     Refusal,
     Refused,
     Transaction,
@@ -19,10 +20,13 @@ from reprise.store.table import (
 
 
 class AccountItem(Item, discriminator="A"):
+    """`subject` is the digest of whom the issuer of JWTs knows it as, if it does."""
+
     id = UnicodeAttribute()
     name = UnicodeAttribute()
     plan = UnicodeAttribute()
     created = NumberAttribute()
+    subject = UnicodeAttribute(null=True)
 
 
 class NameItem(Item, discriminator="N"):
@@ -64,11 +68,19 @@ class SubjectItem(Item, discriminator="SU"):
 
 @dataclass(frozen=True)
 class Account:
+    """`subject` is the digest of whom an issuer knows it as, None for one that the operator made;
+    `created` in milliseconds since the Unix epoch.
+    """
+
     number: int
     id: str
     name: str
     plan: str
     created: int
+    subject: str | None = None
+
+
+_KEYS_AT_ONCE = 50  # in one transaction, which takes a hundred
 
 
 @dataclass(frozen=True)
@@ -110,12 +122,12 @@ def create(account: Account) -> Literal["stored", "name taken", "number taken"]:
     return "stored"
 
 
-def create_for_subject(account: Account, digest: str) -> Subject | None:
-    """Store an account with its name and whose it is. Returns what is stored: if somebody was
+def create_for_subject(account: Account) -> Subject | None:
+    """Store an account with its name and its subject. Returns what is stored: if somebody was
     faster, theirs. None when the number is taken.
     """
     item = SubjectItem(
-        keys.subject(digest),
+        keys.subject(str(account.subject)),
         keys.SUBJECT,
         account_id=account.id,
         owner_pk=keys.account(account.number),
@@ -150,6 +162,7 @@ def _creation(account: Account) -> Transaction:
         name=account.name,
         plan=account.plan,
         created=account.created,
+        subject=account.subject,
     )
     name = NameItem(keys.account_name(account.name), keys.NAME, account=partition)
     transaction = Transaction()
@@ -164,11 +177,47 @@ def by_name(name: str) -> Account | None:
     if item is None:
         return None
     number = int(item.pk.rsplit("#", 1)[1])
-    return Account(number, item.id, item.name, item.plan, int(item.created))
+    return Account(number, item.id, item.name, item.plan, int(item.created), item.subject)
 
 
-def put_key(key: ApiKey) -> None:
-    """Store a key; one with the same secret is replaced."""
+def set_plan(account: Account, plan: str) -> bool:
+    """Put an account on a plan, and whatever tells a request of it: its subject and its keys. False
+    when somebody else put it on another one meanwhile.
+
+    First the account with its subject, then the keys, of which there may be any number: those that
+    are made from then on have the plan already (see `put_key`). Calling it again goes on where it
+    was cut off.
+    """
+    owner = keys.account(account.number)
+    transaction = Transaction()
+    profile = AccountItem(owner, keys.PROFILE)
+    transaction.update("account", profile, [AccountItem.plan.set(plan)], AccountItem.pk.exists())
+    if account.subject:
+        subject = SubjectItem(keys.subject(account.subject), keys.SUBJECT)
+        transaction.update(
+            "subject", subject, [SubjectItem.plan.set(plan)], SubjectItem.pk.exists()
+        )
+    transaction.commit()
+    behind = [key for key in keys_of(owner) if key.plan != plan]
+    for start in range(0, len(behind), _KEYS_AT_ONCE):
+        transaction = Transaction()
+        transaction.check("account", AccountItem, (owner, keys.PROFILE), AccountItem.plan == plan)
+        for key in behind[start : start + _KEYS_AT_ONCE]:
+            item = KeyItem(keys.api_key(key.digest), keys.KEY)
+            transaction.update(key.id, item, [KeyItem.plan.set(plan)], KeyItem.owner_pk == owner)
+        try:
+            transaction.commit()
+        except Refused as refused:
+            if "account" in refused.reasons:
+                return False
+            raise
+    return True
+
+
+def put_key(key: ApiKey) -> bool:
+    """Store a key; one with the same secret is replaced. False when its account is on another plan
+    by now.
+    """
     item = KeyItem(
         keys.api_key(key.digest),
         keys.KEY,
@@ -184,7 +233,14 @@ def put_key(key: ApiKey) -> None:
     transaction = Transaction()
     transaction.put("key", item)
     transaction.put("listed", listed)
-    transaction.commit()
+    profile: Key = (key.owner, keys.PROFILE)
+    same = AccountItem.pk.does_not_exist() | (AccountItem.plan == key.plan)
+    transaction.check("account", AccountItem, profile, same)
+    try:
+        transaction.commit()
+    except Refused:
+        return False
+    return True
 
 
 def key_by_digest(digest: str) -> ApiKey | None:
@@ -206,7 +262,8 @@ def keys_of(owner: str) -> list[ApiKey]:
             if isinstance(item, KeyOfAccountItem)
         ]
         items = get_many(wanted).values() if wanted else ()
-        found += [_key(item) for item in items if isinstance(item, KeyItem)]
+        ours = (item for item in items if isinstance(item, KeyItem) and item.owner_pk == owner)
+        found += map(_key, ours)
         if not start:
             return sorted(found, key=lambda key: key.created)
 

@@ -7,6 +7,7 @@ from pynamodb.expressions.update import Action
 from reprise.chat.ids import conversation_of, milliseconds_of
 from reprise.chat.messages import Conversation, Lease
 from reprise.store import bodies, keys
+from reprise.store.claims import Claim
 from reprise.store.items import CHUNKS_KEPT, ConversationItem, LeaseItem, MessageItem
 from reprise.store.table import (
     Item,
@@ -34,6 +35,7 @@ def to_item(conversation: Conversation) -> ConversationItem:
         created=conversation.created,
         activity=conversation.activity,
         model=conversation.model,
+        branched=conversation.branched or None,
     )
 
 
@@ -48,19 +50,32 @@ def from_item(item: ConversationItem) -> Conversation:
         created=int(item.created),
         activity=int(item.activity),
         model=item.model,
+        branched=bool(item.branched),
     )
 
 
 def lease_from(item: LeaseItem) -> Lease:
-    return Lease(item.generation, item.expires)
+    return Lease(item.generation, item.expires, bool(item.stop))
 
 
-def create(conversation: Conversation) -> bool:
-    """Store a new one. False when its number is taken under this owner: the caller makes
-    another. What an earlier attempt of the same call stored does not count as taken.
+def create(conversation: Conversation, claim: Claim | None = None) -> bool:
+    """Store a new one, with the claim of its request. False when its number is taken under this
+    owner: the caller makes another. What an earlier attempt of the same call stored does not count
+    as taken. Raises Claimed and IdempotencyMismatch.
     """
     free = ConversationItem.pk.does_not_exist() | (ConversationItem.id == conversation.id)
-    return write(lambda: to_item(conversation).save(free))
+    if claim is None:
+        return write(lambda: to_item(conversation).save(free))
+    transaction = Transaction()
+    claim.add_to(transaction, conversation.id)
+    transaction.put("conversation", to_item(conversation), free)
+    try:
+        transaction.commit()
+    except Refused as refused:
+        if "claim" in refused.reasons:
+            claim.refused(refused.reasons["claim"], conversation.id)
+        return False
+    return True
 
 
 def find(owner: str, number: int) -> tuple[Conversation | None, Lease | None]:

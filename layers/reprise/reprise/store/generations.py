@@ -2,16 +2,19 @@
 generation's id, which is the id of the answer that it writes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from aws_lambda_powertools import Logger
 from pynamodb.attributes import Attribute
 from pynamodb.expressions.update import Action
 
 from reprise.chat.events import Produced, pack, unpack
 from reprise.chat.messages import Conversation, Lease, Message
-from reprise.store import conversations, keys, messages
+from reprise.store import balances, conversations, keys, messages, versions
+from reprise.store.balances import UNLIMITED, Allowance, Bill
+from reprise.store.claims import Claim
 from reprise.store.items import (
     CHUNKS_KEPT,
     LEASE_KEPT,
@@ -21,9 +24,9 @@ from reprise.store.items import (
     MessageItem,
     VersionsItem,
 )
-from reprise.store.table import Refused, Transaction, query_all, write
+from reprise.store.table import Item, Refusal, Refused, Transaction, get, query, write
 
-Extra = Callable[[Transaction], None]  # adds writes of somebody else's to a begin
+logger = Logger(child=True)
 
 
 class Moved(Exception):
@@ -48,9 +51,8 @@ class Lost(Exception):
 class Turn:
     """What a begin writes: a user message, the placeholder of an answer, or both, at the head.
 
-    `conversation` is as it was read, or, if `created`, as it shall be made. `sibling` is the
-    message on the shown branch beside which the turn's first message comes to lie, in a redo or an
-    edit.
+    `conversation` is as it was read, or, if `created`, as it shall be made. `sibling` is a message
+    of the same role under the same parent as the turn's first, in a redo or an edit.
     """
 
     conversation: Conversation
@@ -65,20 +67,38 @@ class Turn:
         return last if last.state == "in-progress" else None
 
 
-def begin(turn: Turn, expires: float, extra: Sequence[Extra] = ()) -> Conversation:
+@dataclass(frozen=True)
+class Terms:
+    """What a turn is begun under: the claim of its idempotency key, and what the payer's plan
+    limits.
+    """
+
+    claim: Claim | None = None
+    allowance: Allowance = UNLIMITED
+
+
+FREE = Terms()
+
+
+def begin(turn: Turn, expires: float, terms: Terms = FREE) -> Conversation:
     """Store a turn and take the lease, all or nothing. Returns the conversation as it now is.
 
     Without an answer (a message that nobody shall answer) no lease is taken, but none may be held.
-    Raises Moved or Held; a refusal of what `extra` added alone passes through as `Refused`.
+    Raises, in this order, Claimed or IdempotencyMismatch, Moved or Held, NoCredits or
+    TooManyRunning.
     """
     old, answer = turn.conversation, turn.answer
     partition = keys.conversation(old.owner, old.number)
     new = replace(
-        old, head=turn.messages[-1].id, version=old.version + 1, activity=turn.messages[0].created
+        old,
+        head=turn.messages[-1].id,
+        version=old.version + 1,
+        activity=turn.messages[0].created,
+        branched=old.branched or turn.sibling is not None,
     )
     transaction = Transaction()
-    for add in extra:
-        add(transaction)
+    if terms.claim:
+        terms.claim.add_to(transaction, turn.messages[-1].id)
     if turn.created:
         transaction.put(
             "conversation", conversations.to_item(new), ConversationItem.pk.does_not_exist()
@@ -91,6 +111,7 @@ def begin(turn: Turn, expires: float, extra: Sequence[Extra] = ()) -> Conversati
                 ConversationItem.head.set(turn.messages[-1].id),
                 ConversationItem.version.set(new.version),
                 ConversationItem.activity.set(new.activity),
+                *([ConversationItem.branched.set(True)] if turn.sibling else []),
             ],
             (ConversationItem.id == old.id) & (ConversationItem.version == old.version),
         )
@@ -105,38 +126,71 @@ def begin(turn: Turn, expires: float, extra: Sequence[Extra] = ()) -> Conversati
             ttl=int(expires) + LEASE_KEPT,
         )
         transaction.put("lease", lease, LeaseItem.pk.does_not_exist())
+        if answer.hold:
+            balances.add_hold(transaction, old.owner, answer, answer.hold, terms.allowance)
     elif not turn.created:
         transaction.check(
             "lease", LeaseItem, (partition, keys.LEASE), LeaseItem.pk.does_not_exist()
         )
     if turn.sibling:
-        _add_version(transaction, partition, turn)
+        _add_version(transaction, partition, turn, turn.sibling)
     try:
         transaction.commit()
     except Refused as refused:
-        return _judge(refused, turn, new)
+        return _judge(refused, turn, new, terms)
     return new
 
 
-def _add_version(transaction: Transaction, partition: str, turn: Turn) -> None:
-    """Note the new sibling, and the tip under the old one where the branch went on from it."""
-    first = turn.messages[0]
-    siblings = VersionsItem(partition, keys.versions(first.parent or turn.conversation.id))
-    ids, tips = VersionsItem.ids, VersionsItem.tips
+def _add_version(transaction: Transaction, partition: str, turn: Turn, sibling: str) -> None:
+    """Note the new sibling, and the head that is left where it lies deeper."""
+    first, head = turn.messages[0], turn.conversation.head
     actions: list[Action] = [
         VersionsItem.kind.set(VersionsItem),
-        ids.set((ids | [turn.sibling]).append([first.id])),
+        VersionsItem.ids.add({sibling, first.id}),
     ]
-    if turn.conversation.head != turn.sibling:
-        seen = [turn.sibling, turn.conversation.head]
-        actions.append(tips.set((tips | []).append(seen)))
-    transaction.update("versions", siblings, actions)
+    if head not in (sibling, first.parent):
+        left = VersionsItem.left
+        actions.append(left.set((left | []).append([versions.mark(turn.conversation)])))
+    sort = keys.versions(first.parent or turn.conversation.id, first.role)
+    transaction.update("versions", VersionsItem(partition, sort), actions)
 
 
-def _judge(refused: Refused, turn: Turn, new: Conversation) -> Conversation:
+def select(conversation: Conversation, head: str, fork: str, left: list[str]) -> None:
+    """Show another branch: `head` is its tip, `fork` the sort key of the siblings where it parts
+    from the one that is left, and `left` the marks that lie there. Raises Moved or Held.
+    """
+    partition = keys.conversation(conversation.owner, conversation.number)
+    transaction = Transaction()
+    transaction.update(
+        "conversation",
+        conversations.to_item(conversation),
+        [ConversationItem.head.set(head), ConversationItem.version.add(1)],
+        (ConversationItem.id == conversation.id)
+        & (ConversationItem.version == conversation.version),
+    )
+    transaction.check("lease", LeaseItem, (partition, keys.LEASE), LeaseItem.pk.does_not_exist())
+    # as a whole, so that it does not grow with every choice: with the head's version unchanged
+    # nobody else has added to it since it was read
+    marks = VersionsItem.left.set(versions.with_head(conversation, left))
+    kind = VersionsItem.kind.set(VersionsItem)
+    transaction.update("versions", VersionsItem(partition, fork), [kind, marks])
+    try:
+        transaction.commit()
+    except Refused as refused:
+        match refused.reasons:
+            case {"lease": Refusal(item=LeaseItem() as lease)}:
+                raise Held(conversations.lease_from(lease)) from refused
+            case {"conversation": Refusal(item=ConversationItem(head=now))} if now == head:
+                return  # an earlier attempt of ours, or of another who wants the same
+        raise Moved from refused
+
+
+def _judge(refused: Refused, turn: Turn, new: Conversation, terms: Terms) -> Conversation:
     """What a refused begin means. Our own generation in the way is the sign of an earlier attempt
     that did succeed though its answer was lost.
     """
+    if terms.claim and "claim" in refused.reasons:
+        terms.claim.refused(refused.reasons["claim"], turn.messages[-1].id)
     there = {name: reason.item for name, reason in refused.reasons.items()}
     meta, lease = there.get("conversation"), there.get("lease")
     if isinstance(meta, ConversationItem) and meta.head == new.head:
@@ -145,13 +199,16 @@ def _judge(refused: Refused, turn: Turn, new: Conversation) -> Conversation:
         if turn.answer and lease.generation == turn.answer.id:
             return new
         raise Held(conversations.lease_from(lease)) from refused
-    if "conversation" in there or "lease" in there:
+    if "conversation" in there or "lease" in there or "claim" in there:
         raise Moved from refused
+    if "balance" in there and turn.answer and turn.answer.hold:
+        hold = turn.answer.hold
+        raise balances.refused(refused.reasons["balance"], hold, terms.allowance) from refused
     raise refused
 
 
-def renew(conversation: Conversation, generation: str, expires: float) -> None:
-    """Hold the lease longer. Raises Lost."""
+def renew(conversation: Conversation, generation: str, expires: float) -> bool:
+    """Hold the lease longer. Returns whether somebody asked for the end. Raises Lost."""
     lease = LeaseItem(keys.conversation(conversation.owner, conversation.number), keys.LEASE)
     actions: list[Action] = [
         LeaseItem.expires.set(expires),
@@ -159,6 +216,30 @@ def renew(conversation: Conversation, generation: str, expires: float) -> None:
     ]
     if not write(lambda: lease.update(actions, LeaseItem.generation == generation)):
         raise Lost
+    return bool(lease.stop)
+
+
+def is_stopped(conversation: Conversation, generation: str) -> bool:
+    """Whether somebody asked for the end. Raises Lost."""
+    partition = keys.conversation(conversation.owner, conversation.number)
+    lease = get(LeaseItem, partition, keys.LEASE)
+    if lease is None or lease.generation != generation:
+        raise Lost
+    return bool(lease.stop)
+
+
+def stop(conversation: Conversation, generation: str) -> bool:
+    """Ask a running generation to end. False when it has ended."""
+    lease = LeaseItem(keys.conversation(conversation.owner, conversation.number), keys.LEASE)
+    ours = LeaseItem.generation == generation
+    return write(lambda: lease.update([LeaseItem.stop.set(True)], ours))
+
+
+def lease_of(conversation: Conversation) -> Lease | None:
+    """The lease as it was a moment ago: half a unit, for those who ask again and again."""
+    partition = keys.conversation(conversation.owner, conversation.number)
+    lease = get(LeaseItem, partition, keys.LEASE, consistent=False)
+    return conversations.lease_from(lease) if lease else None
 
 
 def log(generation: str, number: int, events: Sequence[Produced], now: float) -> None:
@@ -173,18 +254,39 @@ def log(generation: str, number: int, events: Sequence[Produced], now: float) ->
 
 def logged(generation: str) -> list[Produced]:
     """All events of a generation that were logged, in order."""
-    return [
-        event
-        for chunk in query_all(keys.generation(generation))
-        if isinstance(chunk, ChunkItem)
-        for event in unpack(chunk.events)
-    ]
+    return logged_since(generation, 0)[0]
+
+
+def logged_since(
+    generation: str, after: int, *, consistent: bool = True
+) -> tuple[list[Produced], int]:
+    """The events in the chunks behind number `after`, in order, and the number of the last
+    chunk.
+    """
+    partition, start, last = keys.generation(generation), None, after
+    events: list[Produced] = []
+    while True:
+        chunks, start = query(
+            partition, Item.sk > keys.chunk(after), consistent=consistent, start=start
+        )
+        for chunk in chunks:
+            if isinstance(chunk, ChunkItem):
+                events += unpack(chunk.events)
+                last = int(chunk.sk.removeprefix(keys.CHUNK))
+        if not start:
+            return events, last
 
 
 def end(
-    conversation: Conversation, answer: Message, head: str | None = None, *, repair: bool = False
-) -> None:
-    """Store the finished answer and give the lease up, all or nothing. Raises Lost.
+    conversation: Conversation,
+    answer: Message,
+    head: str | None = None,
+    bill: Bill | None = None,
+    *,
+    repair: bool = False,
+) -> bool:
+    """Store the finished answer, pay its bill and give the lease up, all or nothing. Returns False
+    where the bill was found settled before, which is not to be. Raises Lost.
 
     `head` is given where the answer's branch shall not be shown: it becomes the head, unless the
     head was moved meanwhile. A `repair` also ends what has no lease any more; its own generation
@@ -194,7 +296,8 @@ def end(
     item = messages.to_item(partition, answer)
     ours = LeaseItem.generation == answer.id
     gone = LeaseItem.pk.does_not_exist()
-    for give_back in (head, None) if head else (None,):
+    give_back, paid = head, True
+    while True:
         transaction = Transaction()
         transaction.update("answer", item, _final(item), MessageItem.state == "in-progress")
         transaction.delete(
@@ -207,15 +310,33 @@ def end(
                 [ConversationItem.head.set(give_back), ConversationItem.version.add(1)],
                 ConversationItem.head == answer.id,
             )
+        if head and answer.begun == "redo":
+            _drop_version(transaction, partition, answer)
+        if bill:
+            bill.add_to(transaction)
         try:
             transaction.commit()
         except Refused as refused:
-            if give_back and refused.reasons.keys() == {"conversation"}:
+            reasons = refused.reasons.keys()
+            if reasons <= {"conversation", "balance", "ledger"}:
+                if "conversation" in reasons:
+                    give_back = None
+                if reasons & {"balance", "ledger"}:
+                    # the answer matters more than what it cost
+                    logger.error("settled before", generation=answer.id)
+                    bill, paid = None, False
                 continue
             if _is_stored(refused, item):
-                return
+                return paid
             raise Lost from refused
-        return
+        return paid
+
+
+def _drop_version(transaction: Transaction, partition: str, answer: Message) -> None:
+    """Take an answer that came to nothing out of the versions."""
+    siblings = VersionsItem(partition, keys.versions(str(answer.parent), answer.role))
+    kind = VersionsItem.kind.set(VersionsItem)  # the first answer to a message has no such item yet
+    transaction.update("versions", siblings, [kind, VersionsItem.ids.delete({answer.id})])
 
 
 def _final(item: MessageItem) -> list[Action]:
@@ -231,7 +352,11 @@ def _final(item: MessageItem) -> list[Action]:
         (MessageItem.finish_reason, item.finish_reason),
         (MessageItem.input_tokens, item.input_tokens),
         (MessageItem.output_tokens, item.output_tokens),
+        (MessageItem.estimated, item.estimated),
+        (MessageItem.events, item.events),
         (MessageItem.before, None),
+        (MessageItem.payer, None),
+        (MessageItem.unit, None),
     )
     return [
         attribute.remove() if value is None else attribute.set(value) for attribute, value in values

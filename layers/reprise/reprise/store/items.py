@@ -11,6 +11,7 @@ from pynamodb.attributes import (
     ListAttribute,
     NumberAttribute,
     UnicodeAttribute,
+    UnicodeSetAttribute,
 )
 
 from reprise.store.table import Item
@@ -28,6 +29,7 @@ class ConversationItem(Item, discriminator="C"):
     created = NumberAttribute()
     activity = NumberAttribute()
     model = UnicodeAttribute(null=True)
+    branched = BooleanAttribute(attr_name="br", null=True)
 
 
 class MessageItem(Item, discriminator="M"):
@@ -49,26 +51,34 @@ class MessageItem(Item, discriminator="M"):
     finish_reason = UnicodeAttribute(attr_name="f", null=True)
     input_tokens = NumberAttribute(attr_name="ti", null=True)
     output_tokens = NumberAttribute(attr_name="to", null=True)
+    estimated = BooleanAttribute(attr_name="te", null=True)
     hidden = BooleanAttribute(attr_name="x", null=True)
     before = UnicodeAttribute(attr_name="w", null=True)
+    begun = UnicodeAttribute(attr_name="g", null=True)
+    events = NumberAttribute(attr_name="n", null=True)
+    payer = UnicodeAttribute(attr_name="hp", null=True)
+    unit = NumberAttribute(attr_name="hu", null=True)
 
 
 class LeaseItem(Item, discriminator="L"):
-    """Who writes the next answer. Held while `expires` (seconds) lies ahead."""
+    """Who writes the next answer. Held while `expires` (seconds) lies ahead. `stop` is set by
+    whoever wants it to end.
+    """
 
     generation = UnicodeAttribute(attr_name="g")
     expires = NumberAttribute(attr_name="e")
+    stop = BooleanAttribute(attr_name="x", null=True)
     ttl = NumberAttribute()
 
 
 class VersionsItem(Item, discriminator="V"):
-    """Siblings under one parent in the order they were made. `tips` alternates a sibling and the
-    tip that was last shown under it, where that is not the sibling itself; a later entry wins. A
-    list, so that a redo can add to both without reading them first.
+    """Siblings of one role under one parent, from the second one on; their ids sort by age. `left`
+    are marks (see `store.versions`) of heads below them that another branch took over from: the
+    tips that were shown. Both can be added to without being read.
     """
 
-    ids: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
-    tips: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute, default=list)
+    ids = UnicodeSetAttribute(null=True)
+    left: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute, default=list)
 
 
 class ChunkItem(Item, discriminator="G"):

@@ -8,10 +8,14 @@ messages.
 META = "META"
 LEASE = "META#LEASE"
 FIRST_MESSAGE = "M#"
+CHUNK = "CHUNK#"
+VERSIONS = "V#"
 PROFILE = "PROFILE"
 NAME = "NAME"
 KEY = "KEY"
 SUBJECT = "SUB"
+CLAIM = "IDEM"
+WINDOW = "RATE"
 
 
 def account(number: int) -> str:
@@ -47,11 +51,11 @@ def message(message_id: str) -> str:
     return f"M#{message_id}"
 
 
-def versions(parent: str) -> str:
-    """Sort key of the siblings under one parent; the first messages of a conversation have its id
-    for one.
+def versions(parent: str, role: str) -> str:
+    """Sort key of the siblings of one role under one parent; the first messages of a conversation
+    have its id for one. Of assistants they are the versions of an answer, of others edits.
     """
-    return f"V#{parent}"
+    return f"{VERSIONS}{parent}" if role == "assistant" else f"{VERSIONS}{parent}#{role}"
 
 
 def generation(generation_id: str) -> str:
@@ -59,7 +63,27 @@ def generation(generation_id: str) -> str:
 
 
 def chunk(number: int) -> str:
-    return f"CHUNK#{number:06d}"
+    return f"{CHUNK}{number:06d}"
+
+
+def balance(period: str) -> str:
+    """Sort key of an account's balance in a month such as 2026-11."""
+    return f"BALANCE#{period}"
+
+
+def ledger(entry: str) -> str:
+    """Sort key of a ledger entry: a generation's id, or a grant's."""
+    return f"LEDGER#{entry}"
+
+
+def claim(owner: str, digest: str) -> str:
+    """Partition of an idempotency claim, by the SHA-256 of the client's key."""
+    return f"IDEM#{owner}#{digest}"
+
+
+def window(scope: str, subject: str, start: int) -> str:
+    """Partition of a rate window that begins at `start`, in seconds."""
+    return f"RATE#{scope}#{subject}#{start}"
 
 
 def bodies(partition: str) -> str:

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import cast
 
+from pynamodb.expressions.update import Action
+
 from reprise.chat.events import dump_parts, load_parts
 from reprise.chat.ids import milliseconds_of
 from reprise.chat.messages import (
+    Begin,
     Conversation,
     FinishReason,
+    Hold,
     Lease,
     Message,
     Part,
@@ -22,11 +26,12 @@ from reprise.chat.messages import (
 from reprise.store import bodies, keys
 from reprise.store.conversations import from_item as conversation_from
 from reprise.store.conversations import lease_from
-from reprise.store.items import ConversationItem, LeaseItem, MessageItem
-from reprise.store.table import Item, get_many, query, write
+from reprise.store.items import ConversationItem, LeaseItem, MessageItem, VersionsItem
+from reprise.store.table import Item, Refused, Transaction, get_many, query, write
 
 FIRST_PAGE = 24  # items of the first read: the lease, the conversation and what a short one holds
 _REREADS = 3
+_NEXT = 10  # items behind a message among which its first answer is
 
 
 def to_item(partition: str, message: Message) -> MessageItem:
@@ -57,8 +62,13 @@ def to_item(partition: str, message: Message) -> MessageItem:
         finish_reason=message.finish_reason,
         input_tokens=message.usage.input if message.usage else None,
         output_tokens=message.usage.output if message.usage else None,
+        estimated=(message.usage and message.usage.estimated) or None,
         hidden=message.hidden or None,
         before=message.before,
+        begun=message.begun,
+        events=message.events,
+        payer=message.hold.payer if message.hold else None,
+        unit=message.hold.unit if message.hold else None,
     )
 
 
@@ -66,7 +76,7 @@ def from_item(item: MessageItem) -> Message:
     message_id = item.sk.removeprefix(keys.FIRST_MESSAGE)
     usage = None
     if item.input_tokens is not None and item.output_tokens is not None:
-        usage = Usage(int(item.input_tokens), int(item.output_tokens))
+        usage = Usage(int(item.input_tokens), int(item.output_tokens), bool(item.estimated))
     return Message(
         id=message_id,
         role=cast(Role, item.role),
@@ -83,7 +93,14 @@ def from_item(item: MessageItem) -> Message:
         hidden=bool(item.hidden),
         before=item.before,
         blob=item.blob,
+        begun=cast("Begin | None", item.begun),
+        events=_whole(item.events),
+        hold=Hold(item.payer, _whole(item.unit)) if item.payer else None,
     )
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)
 
 
 def _parts(item: MessageItem) -> tuple[Part, ...]:
@@ -191,10 +208,45 @@ def find(owner: str, number: int, message_id: str) -> tuple[Message | None, Foun
     return found.messages.get(message_id), found
 
 
-def hide(owner: str, number: int, message_id: str) -> bool:
-    """Take one message out of every listing and the context. False when it is gone or hidden
-    already.
+def first_answer(owner: str, number: int, message_id: str) -> str | None:
+    """The id of the first answer to a message. It was made right after it, so it lies behind it."""
+    behind = Item.sk.between(keys.message(message_id), keys.META)
+    items, _ = query(keys.conversation(owner, number), behind, limit=_NEXT)
+    answers = (
+        message
+        for message in _found(items, at_end=True).messages.values()
+        if message.parent == message_id and message.role == "assistant"
+    )
+    return next((answer.id for answer in answers if answer.shown), None)
+
+
+def find_many(conversation: Conversation, ids: list[str]) -> Found:
+    """Messages of a conversation by their ids, with it and its lease, a hundred at a time."""
+    partition = keys.conversation(conversation.owner, conversation.number)
+    items: list[Item] = []
+    wanted = [(partition, keys.LEASE), *((partition, keys.message(each)) for each in ids)]
+    for start in range(0, len(wanted), 100):
+        items += get_many(wanted[start : start + 100]).values()
+    return _found(items, at_end=True)
+
+
+def hide(conversation: Conversation, message: Message) -> bool:
+    """Take one message out of every listing, the context and the versions. False when it is gone or
+    hidden already.
     """
-    item = MessageItem(keys.conversation(owner, number), keys.message(message_id))
+    partition = keys.conversation(conversation.owner, conversation.number)
+    item = MessageItem(partition, keys.message(message.id))
     seen = MessageItem.pk.exists() & MessageItem.hidden.does_not_exist()
-    return write(lambda: item.update([MessageItem.hidden.set(True)], seen))
+    if not conversation.branched:
+        return write(lambda: item.update([MessageItem.hidden.set(True)], seen))
+    transaction = Transaction()
+    transaction.update("message", item, [MessageItem.hidden.set(True)], seen)
+    sort = keys.versions(message.parent or conversation.id, message.role)
+    kind = VersionsItem.kind.set(VersionsItem)
+    actions: list[Action] = [kind, VersionsItem.ids.delete({message.id})]
+    transaction.update("versions", VersionsItem(partition, sort), actions)
+    try:
+        transaction.commit()
+    except Refused:
+        return False
+    return True

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.attributes import DiscriminatorAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.connection.table import TableConnection
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
@@ -20,6 +21,7 @@ from pynamodb.models import Model
 
 CONFLICT_RETRIES = 5
 UNCLEAR_RETRIES = 1
+STORE_ERRORS = (PynamoDBException, BotoCoreError, ClientError)  # table or bucket cannot be had
 _RETRIED = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
@@ -97,10 +99,10 @@ def query_all(partition: str) -> Iterator[Item]:
             return
 
 
-def get(kind: type[I], partition: str, sort: str) -> I | None:
-    """One item, strongly consistent."""
+def get(kind: type[I], partition: str, sort: str, *, consistent: bool = True) -> I | None:
+    """One item."""
     try:
-        return kind.get(partition, sort, consistent_read=True)
+        return kind.get(partition, sort, consistent_read=consistent)
     except kind.DoesNotExist:
         return None
 
