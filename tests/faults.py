@@ -13,9 +13,10 @@ A fault is what is left after botocore's own retries, so each is final for one c
 
 | kind            | before it strikes              | what the code sees                         |
 |-----------------|--------------------------------|--------------------------------------------|
-| `throttled`     | nothing happened               | ThrottlingException                        |
+| `throttled`     | nothing happened               | ThrottlingException; of S3, SlowDown       |
 | `conflict`      | nothing happened               | another transaction is at the same item    |
 | `cancelled(…)`  | nothing happened               | a cancelled transaction, with that reason  |
+| `refused`       | nothing happened               | the condition of a single write failed     |
 | `internal`      | nothing happened               | InternalServerError                        |
 | `timeout`       | nothing happened               | a read timeout: it may have happened       |
 | `lost_answer`   | it happened                    | the same read timeout                      |
@@ -27,7 +28,8 @@ A fault is what is left after botocore's own retries, so each is final for one c
 | `meanwhile(do)` | `do()`, then it happened       | the answer: somebody else was faster       |
 | `answering(to)` | it happened                    | `to(answer)`                               |
 
-Any function from a `tests.calls.Call` to its answer is a kind too.
+Any function from a `tests.calls.Call` to its answer is a kind too. `from_there(fault)` strikes what
+the fault would, and then every call of whatever operation: an outage, or the end of a process.
 """
 
 import sys
@@ -71,6 +73,25 @@ class Fault:
         return count == self.on if isinstance(self.on, int) else count in self.on
 
 
+def from_there(first: Fault, then: Kind | None = None) -> Fault:
+    """The first call that a fault strikes, and all that follow, whatever they are; those by `then`,
+    if given. It can be used once.
+    """
+    count, struck = 0, None
+
+    def begun(call: Call) -> bool:
+        nonlocal count, struck
+        if struck is None and first.concerns(call):
+            count += 1
+            struck = call if first.strikes(count) else None
+        return struck is not None
+
+    def kind(call: Call) -> Any:
+        return (first.kind if call is struck else then or first.kind)(call)
+
+    return Fault(ANY, kind, EVERY, begun)
+
+
 @contextmanager
 def faults(*planned: Fault) -> Iterator[list[Call]]:
     """Strike as planned until the end of the `with`; the calls that were struck so far."""
@@ -102,7 +123,8 @@ class Killed(BaseException):
 
 
 def throttled(call: Call) -> Any:
-    raise _error(call, "ThrottlingException", "Rate exceeded")
+    s3 = call.operation.endswith("Object")
+    raise _error(call, "SlowDown" if s3 else "ThrottlingException", "Rate exceeded")
 
 
 def internal(call: Call) -> Any:
@@ -124,6 +146,10 @@ def cancelled(code: str, at: int = 0) -> Kind:
         raise _error(call, "TransactionCanceledException", "Transaction cancelled", reasons)
 
     return kind
+
+
+def refused(call: Call) -> Any:
+    raise _error(call, "ConditionalCheckFailedException", "The conditional request failed")
 
 
 def timeout(call: Call) -> Any:

@@ -3,6 +3,7 @@
 import pytest
 
 from reprise.chat.errors import Invalid, NotFound, UpstreamFailed
+from reprise.engine import reading, turns
 from reprise.store import keys
 from reprise.store.items import VersionsItem
 from reprise.store.table import get
@@ -11,7 +12,7 @@ from tests.engine.world import OWNER, World
 
 def versions(world: World, parent: str) -> VersionsItem | None:
     partition = keys.conversation(OWNER, world.conversation.number)
-    return get(VersionsItem, partition, keys.versions(parent))
+    return get(VersionsItem, partition, keys.versions(parent, "assistant"))
 
 
 async def test_a_redo_shows_the_new_version_and_keeps_the_old(world: World) -> None:
@@ -40,8 +41,8 @@ async def test_versions_are_noted_from_the_second_on_in_their_order(world: World
     assert third is not None
     noted = versions(world, str(first.parent))
     assert noted is not None
-    assert list(noted.ids) == [first.id, second.id, third.id]
-    assert list(noted.tips) == []
+    assert noted.ids == {first.id, second.id, third.id}
+    assert list(noted.left) == []
 
 
 async def test_redoing_an_earlier_answer_notes_where_its_branch_went_on(world: World) -> None:
@@ -51,7 +52,7 @@ async def test_redoing_an_earlier_answer_notes_where_its_branch_went_on(world: W
     assert world.said() == [("user", "One"), ("done", "An answer.")]
     noted = versions(world, str(first.parent))
     assert noted is not None
-    assert list(noted.tips) == [first.id, tip.id]
+    assert [mark.split()[1] for mark in noted.left] == [tip.id]
 
 
 async def test_a_redo_that_fails_before_any_text_gives_the_head_back(world: World) -> None:
@@ -73,21 +74,8 @@ async def test_a_redo_that_fails_after_some_text_shows_it(world: World) -> None:
 async def test_an_abandoned_redo_without_text_gives_the_head_back_when_repaired(
     world: World,
 ) -> None:
-    from reprise.engine import turns
-    from reprise.store import generations
-
     old = await world.say("Hi", ["Old"])
-    found = world.found()
-    assert found.conversation is not None
-    again = turns._placeholder(
-        world.engine,
-        world.conversation.number,
-        found.messages[str(old.parent)],
-        "fake",
-        before=old.id,
-    )
-    turn = generations.Turn(found.conversation, (again,), sibling=old.id)
-    generations.begin(turn, world.now() + 30)
+    world.abandon_redo(old)
     world.later(31)
     await world.say("Next", ["Go on"])
     assert world.said() == [
@@ -98,9 +86,18 @@ async def test_an_abandoned_redo_without_text_gives_the_head_back_when_repaired(
     ]
 
 
-async def test_only_answers_can_be_redone(world: World) -> None:
+async def test_what_is_not_there_cannot_be_redone(world: World) -> None:
     answer = await world.say("Hi", ["Hello"])
-    with pytest.raises(Invalid):
-        await world.redo(str(answer.parent))
     with pytest.raises(NotFound):
         await world.redo("nonsense")
+    reading.hide(world.engine, OWNER, answer.id)
+    with pytest.raises(NotFound):
+        await world.redo(answer.id)
+
+
+async def test_an_answer_that_nobody_asked_for_cannot_be_redone(world: World) -> None:
+    asker, conversation = world.asker(), world.conversation.id
+    _, greeting = await turns.append(world.engine, asker, conversation, "assistant", "Welcome")
+    with pytest.raises(Invalid):
+        await world.redo(greeting.id)
+    assert world.said() == [("done", "Welcome")]

@@ -71,7 +71,7 @@ async def test_an_abandoned_answer_without_text_is_not_shown_when_repaired(world
 async def test_a_message_that_nobody_answers_repairs_too(world: World) -> None:
     world.abandon("Hi", ["Hello"])
     world.later(31)
-    await turns.append(world.engine, OWNER, world.conversation.id, "system", "Note")
+    await turns.append(world.engine, world.asker(), world.conversation.id, "system", "Note")
     assert world.said() == [("user", "Hi"), ("error", "Hello"), ("system", "Note")]
 
 
@@ -89,7 +89,7 @@ async def test_a_conversation_whose_lease_the_table_removed_is_repaired_by_the_n
     world: World,
 ) -> None:
     world.abandon("Hi", ["Hello"])
-    remove_lease(world)
+    world.remove_lease()
     assert world.said() == [("user", "Hi"), ("error", "Hello")]
     await world.say("Again", ["Yes"])
     assert world.said() == [("user", "Hi"), ("error", "Hello"), ("user", "Again"), ("done", "Yes")]
@@ -97,7 +97,7 @@ async def test_a_conversation_whose_lease_the_table_removed_is_repaired_by_the_n
 
 def test_if_nobody_comes_the_worker_repairs(world: World) -> None:
     answer = world.abandon("Hi", ["Hello"])
-    remove_lease(world)
+    world.remove_lease()
     repair_generation.handler(lease_removal(world, answer.id), None)
     stored = world.found().messages[answer.id]
     assert (stored.state, stored.text) == ("error", "Hello")
@@ -105,14 +105,14 @@ def test_if_nobody_comes_the_worker_repairs(world: World) -> None:
 
 def test_the_worker_gives_the_head_back_where_nothing_came(world: World) -> None:
     answer = world.abandon("Hi")
-    remove_lease(world)
+    world.remove_lease()
     repair_generation.handler(lease_removal(world, answer.id), None)
     assert world.head() == answer.parent
 
 
 def test_the_worker_may_come_twice_late_or_for_nothing(world: World) -> None:
     answer = world.abandon("Hi", ["Hello"])
-    remove_lease(world)
+    world.remove_lease()
     event = lease_removal(world, answer.id)
     repair_generation.handler(event, None)
     stored = world.found()
@@ -148,11 +148,3 @@ async def test_a_writer_that_was_repaired_away_does_not_write_over_it(aws: None)
         ("user", "Meanwhile"),
         ("done", "Yes"),
     ]
-
-
-def remove_lease(world: World) -> None:
-    """As the table does an hour after a lease expired."""
-    from reprise.store.items import LeaseItem
-
-    world.later(31)
-    LeaseItem(keys.conversation(OWNER, world.conversation.number), keys.LEASE).delete()

@@ -1,6 +1,7 @@
 """What a turn stores, and what the model gets to read."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -68,9 +69,7 @@ async def test_a_long_branch_is_read_as_far_as_the_window_reaches(world: World) 
 
 async def test_a_new_conversation_begins_with_its_first_message(world: World) -> None:
     world.models.enqueue(["Hello"])
-    generation = await turns.start(
-        world.engine, OWNER, "What is\n this?", None, Options(), world.now() + 60
-    )
+    generation = await turns.start(world.engine, world.asker(), "What is\n this?", None, Options())
     answer = await generation.ended()
     conversation, newest_first = reading.branch(
         world.engine, OWNER, generation.begun.conversation.id
@@ -91,7 +90,7 @@ async def test_tool_calls_are_kept_in_the_order_they_came(world: World) -> None:
 async def test_a_message_that_nobody_shall_answer_becomes_the_head(world: World) -> None:
     await world.say("Hi", ["Hello"])
     _, message = await turns.append(
-        world.engine, OWNER, world.conversation.id, "system", "Be brief."
+        world.engine, world.asker(), world.conversation.id, "system", "Be brief."
     )
     assert world.head() == message.id
     await world.say("Now", ["Yes"])
@@ -148,10 +147,9 @@ async def test_nothing_is_written_for_a_conversation_that_is_not_there(world: Wo
 
 
 async def test_another_owners_conversation_is_not_found(world: World) -> None:
+    stranger = replace(world.asker(), owner="USER#0000000000000002")
     with pytest.raises(NotFound):
-        await turns.send(
-            world.engine, "USER#0000000000000002", world.conversation.id, "Hi", Options(), 1e12
-        )
+        await turns.send(world.engine, stranger, world.conversation.id, "Hi", Options())
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "x" * 1_000_001], ids=["empty", "blank", "too long"])
@@ -164,7 +162,7 @@ async def test_texts_that_cannot_be_messages_are_refused(world: World, text: str
 async def test_an_unknown_model_is_refused_before_anything_is_written(world: World) -> None:
     with pytest.raises(Invalid):
         await turns.send(
-            world.engine, OWNER, world.conversation.id, "Hi", Options("nobody"), world.now() + 60
+            world.engine, world.asker(), world.conversation.id, "Hi", Options("nobody")
         )
     assert world.head() is None
 

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from reprise.chat.errors import Conflict, NotFound
-from reprise.chat.ids import number_of
+from reprise.chat.ids import conversation_of, number_of
 from reprise.chat.messages import Conversation, Message
 from reprise.engine.engine import Engine
 from reprise.engine.repair import repair
@@ -24,6 +24,20 @@ class Admitted:
     head: Message | None
     found: Found
 
+    async def shown(self, message_id: str) -> Message:
+        """One that a client may name. Raises NotFound."""
+        message = await self.message(message_id)
+        if not message.shown:
+            raise NotFound("Message")
+        return message
+
+    async def answer_to(self, message: Message) -> str | None:
+        """The id of an answer to a message; None where it has none."""
+        if message.id == self.conversation.head:
+            return None
+        owner, number = self.conversation.owner, self.conversation.number
+        return await asyncio.to_thread(messages.first_answer, owner, number, message.id)
+
     async def message(self, message_id: str) -> Message:
         """Any message of it, read if need be. Raises NotFound."""
         message = self.found.messages.get(message_id)
@@ -35,19 +49,30 @@ class Admitted:
         return message
 
 
-async def admit(engine: Engine, owner: str, conversation_id: str) -> Admitted:
+Where = str | int  # a conversation's id, or the number that one of its messages' ids names
+
+
+def home_of(message_id: str) -> Where:
+    """Where a message is. Raises NotFound for what is no message's id."""
+    number = conversation_of(message_id)
+    if number is None:
+        raise NotFound("Message")
+    return number
+
+
+async def admit(engine: Engine, owner: str, where: Where) -> Admitted:
     """Read a conversation that shall be written to, in one round trip unless there is something to
     repair or the head is an old message. Raises NotFound, and Conflict with the generation that
     runs.
     """
-    number = number_of(conversation_id)
+    number = number_of(where) if isinstance(where, str) else where
     if number is None:
         raise NotFound("Conversation")
     for _ in range(ATTEMPTS):
         found = await asyncio.to_thread(messages.latest, owner, number)
         conversation, lease = found.conversation, found.lease
-        if conversation is None or conversation.id != conversation_id:
-            raise NotFound("Conversation")
+        if conversation is None or where not in (conversation.id, number):
+            raise NotFound("Conversation" if isinstance(where, str) else "Message")
         if lease and lease.live(engine.now()):
             raise Conflict(lease.generation)
         admitted = Admitted(conversation, None, found)

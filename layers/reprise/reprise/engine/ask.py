@@ -18,8 +18,8 @@ ATTEMPTS = 3  # of each model
 
 async def ask(
     engine: Engine, model: Model, request: ModelRequest
-) -> AsyncGenerator[ModelEvent, None]:
-    """What the model yields, or one of its fallbacks.
+) -> AsyncGenerator[tuple[Model, ModelEvent], None]:
+    """What the model yields, or one of its fallbacks, with who it is.
 
     Asks again only while nothing has come and the failure says that nothing was taken on, so that
     no answer is generated or billed twice. Raises the last UpstreamFailed.
@@ -35,7 +35,7 @@ async def ask(
                 async with aclosing(engine.models.provider(candidate).stream(asked)) as events:
                     async for event in events:
                         begun = True
-                        yield event
+                        yield candidate, event
                 return
             except UpstreamFailed as failure:
                 if begun or not (failure.retryable or failure.refused):

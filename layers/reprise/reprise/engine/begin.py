@@ -1,21 +1,33 @@
 """The one write that begins a turn, with what the model shall read being fetched beside it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from aws_lambda_powertools import Logger
 
 from reprise.chat import context
-from reprise.chat.errors import Conflict
+from reprise.chat.errors import Conflict, NoCredits, TooManyRunning
 from reprise.chat.events import Begun
 from reprise.chat.messages import Conversation, Message
-from reprise.engine.admit import ATTEMPTS, Admitted, admit
+from reprise.engine import metrics
+from reprise.engine.admit import ATTEMPTS, Admitted, Where, admit
+from reprise.engine.asker import Asker
+from reprise.engine.attach import Attached, attach
 from reprise.engine.engine import Engine
 from reprise.engine.generation import Generation
+from reprise.engine.repair import release_expired
 from reprise.llm.catalogue import Model
 from reprise.llm.protocol import ModelRequest
-from reprise.store import generations, messages
+from reprise.store import generations, messages, versions
+from reprise.store.claims import Claimed
 from reprise.store.generations import Turn
+from reprise.store.table import STORE_ERRORS
 
+T = TypeVar("T")
+logger = Logger(child=True)
+NUMBERING_ATTEMPTS = 2
 _SMALLEST = 50  # tokens of a small message: bounds how many items are read to fill a context
 
 
@@ -34,35 +46,104 @@ Plan = Callable[[Admitted], Awaitable[Turn]]
 
 async def begin(
     engine: Engine,
-    owner: str,
-    conversation_id: str,
+    asker: Asker,
+    where: Where,
     plan: Plan,
     model: Model,
     options: Options,
-    deadline: float,
-) -> Generation:
-    """Begin what `plan` makes of the conversation as it is, again if it moves meanwhile.
+) -> Generation | Attached:
+    """Begin what `plan` makes of the conversation as it is, again if it moves meanwhile; or attach
+    to what the same request began before.
 
-    Raises NotFound, Conflict and what `plan` raises; then nothing is written.
+    Raises IdempotencyMismatch, RateLimited, NotFound, Conflict, NoCredits, TooManyRunning and what
+    `plan` raises; then nothing is written.
     """
-    for _ in range(ATTEMPTS):
-        admitted = await admit(engine, owner, conversation_id)
+    try:
+        try:
+            return await _begin(engine, asker, where, plan, model, options)
+        except Conflict:
+            if asker.claim:  # what runs may be what the same request began meanwhile
+                await asyncio.to_thread(asker.claim.look_up)
+            raise
+    except Claimed as claimed:
+        return await attach(engine, asker.owner, claimed.result, asker.deadline)
+
+
+async def _begin(
+    engine: Engine,
+    asker: Asker,
+    where: Where,
+    plan: Plan,
+    model: Model,
+    options: Options,
+) -> Generation:
+    admitted = await clear(engine, asker, admit(engine, asker.owner, where))
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            admitted = await admit(engine, asker.owner, where)
         turn = await plan(admitted)
         reading = asyncio.ensure_future(asyncio.to_thread(_history, turn, admitted, model.window))
+        numbering = asyncio.ensure_future(asyncio.to_thread(_numbered, turn))
         try:
-            stored = await asyncio.to_thread(generations.begin, turn, expires(engine))
+            stored = await store(engine, asker, turn)
         except (generations.Moved, generations.Held):
+            metrics.overtaken()
             reading.cancel()
+            numbering.cancel()
             continue
         except BaseException:
             reading.cancel()
+            numbering.cancel()
             raise
-        return run(engine, turn, stored, reading, model, options, deadline)
+        turn = replace(turn, messages=await numbering)
+        return run(engine, turn, stored, reading, model, options, asker.deadline)
     raise Conflict
 
 
-def expires(engine: Engine) -> float:
-    return engine.now() + engine.timing.lease
+def _numbered(turn: Turn) -> tuple[Message, ...]:
+    """The turn's messages as the versions that they become. Where the others cannot be read, of
+    two: the turn may be stored by then, and must not fail for a number.
+    """
+    first, *rest = turn.messages
+    if turn.sibling is None:
+        return turn.messages
+    known: list[str] = []
+    for _ in range(NUMBERING_ATTEMPTS):
+        try:
+            known = versions.siblings(turn.conversation, first)
+            break
+        except STORE_ERRORS as error:
+            logger.warning(
+                "numbering failed", generation=turn.messages[-1].id, error=type(error).__name__
+            )
+    ids = sorted({*known, turn.sibling, first.id})
+    return (versions.number(first, ids), *rest)
+
+
+async def clear(engine: Engine, asker: Asker, reading: Coroutine[Any, Any, T]) -> T:
+    """What is read for a request, while it is counted and its claim looked up: see `Asker.clear`,
+    whose refusals come first.
+    """
+    task = asyncio.ensure_future(reading)
+    try:
+        await asker.clear(engine.now())
+    except BaseException:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+    return await task
+
+
+async def store(engine: Engine, asker: Asker, turn: Turn) -> Conversation:
+    """Write a turn. Where the account's balance refuses it, what crashed answers still hold is
+    released first, once.
+    """
+    expires = engine.now() + engine.timing.lease
+    try:
+        return await asyncio.to_thread(generations.begin, turn, expires, asker.terms)
+    except (NoCredits, TooManyRunning):
+        await asyncio.to_thread(release_expired, asker.payer, engine.now())
+    return await asyncio.to_thread(generations.begin, turn, expires, asker.terms)
 
 
 def run(

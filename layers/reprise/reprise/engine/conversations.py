@@ -7,6 +7,7 @@ from reprise.engine.engine import Engine
 from reprise.engine.repair import repair
 from reprise.store import conversations as store
 from reprise.store import messages
+from reprise.store.claims import Claim, Claimed
 
 
 def new_conversation(engine: Engine, owner: str, title: str | None) -> Conversation:
@@ -24,16 +25,24 @@ def new_conversation(engine: Engine, owner: str, title: str | None) -> Conversat
     )
 
 
-def create(engine: Engine, owner: str, title: str) -> Conversation:
-    while True:
-        conversation = new_conversation(engine, owner, title)
-        if store.create(conversation):
-            return conversation
+def create(engine: Engine, owner: str, title: str, claim: Claim | None = None) -> Conversation:
+    """Make an empty one, once per claim. Raises IdempotencyMismatch, and NotFound where what the
+    same request made before was deleted.
+    """
+    try:
+        if claim:
+            claim.look_up()
+        while True:
+            conversation = new_conversation(engine, owner, title)
+            if store.create(conversation, claim):
+                return conversation
+    except Claimed as claimed:
+        return find(owner, claimed.result)[0]
 
 
 def rename(engine: Engine, owner: str, conversation_id: str, title: str) -> Conversation:
     """Raises NotFound."""
-    conversation, _ = _find(owner, conversation_id)
+    conversation, _ = find(owner, conversation_id)
     renamed = store.rename(conversation, title, engine.now_ms())
     if renamed is None:
         raise NotFound("Conversation")
@@ -44,7 +53,7 @@ def delete(engine: Engine, owner: str, conversation_id: str) -> None:
     """Make it unreachable at once; what runs in it ends, what crashed in it is settled first.
     Raises NotFound.
     """
-    conversation, lease = _find(owner, conversation_id)
+    conversation, lease = find(owner, conversation_id)
     if lease and not lease.live(engine.now()):
         abandoned, _ = messages.find(owner, conversation.number, lease.generation)
         if abandoned and abandoned.state == "in-progress":
@@ -53,7 +62,7 @@ def delete(engine: Engine, owner: str, conversation_id: str) -> None:
         raise NotFound("Conversation")
 
 
-def _find(owner: str, conversation_id: str) -> tuple[Conversation, Lease | None]:
+def find(owner: str, conversation_id: str) -> tuple[Conversation, Lease | None]:
     """Raises NotFound for one that is unknown, malformed or another's."""
     number = number_of(conversation_id)
     conversation, lease = store.find(owner, number) if number is not None else (None, None)

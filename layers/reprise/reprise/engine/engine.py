@@ -21,11 +21,13 @@ class Models(Protocol):
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds. `margin` is what the function's deadline leaves for the ending of an answer;
-    `patience` is how long an ending is tried while the table cannot be had.
+    """Seconds. `poll` is how often a reader looks for news of an answer that runs elsewhere;
+    `margin` is what the function's deadline leaves for the ending of an answer; `patience` is how
+    long an ending is tried while the table cannot be had.
     """
 
     chunk_every: float = 0.75
+    poll: float = 0.5
     lease: float = 30
     renew_every: float = 10
     margin: float = 15

@@ -4,14 +4,12 @@ It is a task of its own: whoever reads its events may go away, the answer is com
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Literal
 
 from aws_lambda_powertools import Logger
-from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.exceptions import PynamoDBException
 
 from reprise.chat.errors import UpstreamFailed
 from reprise.chat.events import Begun, Ended, Event, Produced
@@ -25,17 +23,20 @@ from reprise.chat.messages import (
     join_text,
     path_hash,
 )
+from reprise.engine import metrics
 from reprise.engine.ask import ask
 from reprise.engine.engine import Engine
-from reprise.engine.repair import give_back
+from reprise.engine.repair import bill_for, estimate, give_back
 from reprise.llm.catalogue import Model
 from reprise.llm.protocol import Finished, ModelRequest
 from reprise.store import generations
+from reprise.store.balances import Bill
+from reprise.store.table import STORE_ERRORS
 
 logger = Logger(child=True)
 
-STORE_ERRORS = (PynamoDBException, BotoCoreError, ClientError)
 Outcome = tuple[State, FinishReason, Usage | None]
+Cut = Literal["deadline", "stopped", "lost"]
 CHUNK_TEXT = 64_000  # characters, at most four bytes each …
 CHUNK_EVENTS = 16_000  # … and at most eight bytes for the length and time of each: under 400 KB
 _background: set[asyncio.Task[None]] = set()  # the loop itself keeps tasks weakly only
@@ -57,16 +58,19 @@ class Generation:
         """
         self.begun = begun
         self.id = begun.answer.id
+        self.model = model  # who answers: it may become a fallback
         self._engine = engine
-        self._model = model
         self._request = request
+        self._read: Sequence[Message] = ()
         self._deadline = deadline
         self._queue: asyncio.Queue[Event] = asyncio.Queue()
         self._produced: list[Produced] = []
         self._logged = 0  # how many of them are in the log
+        self._tried = 0  # how many may be
         self._chunks = 0
-        self._cut: Literal["deadline", "lost"] | None = None
+        self._cut: Cut | None = None
         self._over = asyncio.Event()
+        self._hold = begun.answer.hold
 
     def start(self) -> None:
         task = asyncio.create_task(self._run(), name=f"generation {self.id}")
@@ -97,7 +101,10 @@ class Generation:
         except Exception as error:
             # no reader may wait for ever; the log has the text, and a repair will end the answer
             self._note("ending failed", error)
+            metrics.not_settled(self._hold)
         self._queue.put_nowait(Ended(message))
+        if message:
+            metrics.ended(message, self._produced)
 
     async def _complete(self) -> Message | None:
         """Produce the answer and store it; None when the generation was lost meanwhile."""
@@ -110,14 +117,15 @@ class Generation:
         except asyncio.CancelledError:
             if self._cut is None:
                 raise  # the process ends: as above
-            state, reason, usage = "stopped", "deadline", None
+            state, usage = "stopped", None
+            reason = "deadline" if self._cut == "deadline" else "stopped"
         finally:
             timer.cancel()
             self._over.set()
         await keeper
-        return None if self._cut == "lost" else await self._finish(state, reason, usage)
+        return await self._finish(state, reason, usage)
 
-    def _end(self, upstream: asyncio.Task[Outcome], why: Literal["deadline", "lost"]) -> None:
+    def _end(self, upstream: asyncio.Task[Outcome], why: Cut) -> None:
         if not upstream.done():
             self._cut = why
             upstream.cancel()
@@ -125,9 +133,10 @@ class Generation:
     async def _produce(self) -> Outcome:
         try:
             request = await self._request
+            self._read = request.messages
             outcome: Outcome = "error", "error", None
-            async with aclosing(ask(self._engine, self._model, request)) as events:
-                async for event in events:
+            async with aclosing(ask(self._engine, self.model, request)) as events:
+                async for self.model, event in events:
                     if isinstance(event, Finished):
                         outcome = "done", event.reason, event.usage
                         continue  # to the very end, which leaves the connection fit for the next
@@ -145,7 +154,9 @@ class Generation:
         return "error", "error", None
 
     async def _keep(self, upstream: asyncio.Task[Outcome]) -> None:
-        """Log what came and hold the lease, until the model is through."""
+        """Log what came, hold the lease and see whether somebody asks for the end, until the model
+        is through.
+        """
         timing, renewed = self._engine.timing, self._engine.now()
         while not self._over.is_set():
             try:
@@ -155,12 +166,16 @@ class Generation:
                 pass
             try:
                 await self._log()
+                held = self.begun.conversation, self.id
                 if self._engine.now() - renewed >= timing.renew_every:
                     expires = self._engine.now() + timing.lease
-                    await asyncio.to_thread(
-                        generations.renew, self.begun.conversation, self.id, expires
-                    )
+                    stopped = await asyncio.to_thread(generations.renew, *held, expires)
                     renewed = self._engine.now()
+                else:
+                    stopped = await asyncio.to_thread(generations.is_stopped, *held)
+                if stopped:
+                    self._end(upstream, "stopped")
+                    return
             except generations.Lost:
                 self._end(upstream, "lost")
                 return
@@ -170,17 +185,22 @@ class Generation:
     async def _log(self) -> None:
         """Append what came since the last chunk, as many chunks as it takes."""
         while events := self._unlogged():
+            self._tried = self._logged + len(events)
             await asyncio.to_thread(
                 generations.log, self.id, self._chunks + 1, events, self._engine.now()
             )
-            self._logged += len(events)
+            self._logged = self._tried
             self._chunks += 1
 
     def _unlogged(self) -> list[Produced]:
-        """The next events for the log, as many as one chunk holds."""
+        """The next events for the log, as many as one chunk holds. A chunk of which nobody knows
+        whether it was written is made again as it was: readers who saw it look behind it only.
+        """
         events: list[Produced] = []
         room = CHUNK_TEXT
-        for event in self._produced[self._logged : self._logged + CHUNK_EVENTS]:
+        again = self._tried > self._logged
+        end = self._tried if again else self._logged + CHUNK_EVENTS
+        for event in self._produced[self._logged : end]:
             room -= len(event.part.text) if isinstance(event.part, Text) else 0
             if room < 0:
                 break
@@ -190,19 +210,32 @@ class Generation:
     async def _finish(
         self, state: State, reason: FinishReason, usage: Usage | None
     ) -> Message | None:
-        """Store the answer; None when it is not ours to store any more."""
+        """Store the answer; None when it is not ours to store any more. Then what is held for it is
+        settled by itself.
+        """
+        parts = join_text(event.part for event in self._produced)
         answer = replace(
             self.begun.answer,
-            parts=join_text(event.part for event in self._produced),
+            parts=parts,
             state=state,
             finish_reason=reason,
-            usage=usage,
+            usage=usage or estimate(self._read, parts),
+            events=len(self._produced),
             updated=self._engine.now_ms(),
             before=None,
+            hold=None,
         )
         answer = replace(answer, path=path_hash(answer.path, "assistant", answer.text))
-        _, stored = await asyncio.gather(self._log_rest(), self._store(answer))
-        return answer if stored else None
+        bill = bill_for(
+            self.begun.conversation.owner, answer, self._hold, self.model.credits, self.model.name
+        )
+        if self._cut != "lost":
+            _, stored = await asyncio.gather(self._log_rest(), self._store(answer, bill))
+            if stored:
+                return answer
+        if bill:
+            await self._persist(bill.settle)
+        return None
 
     async def _log_rest(self) -> None:
         """Log what came since the last chunk, so that the log is whole: the answer does not wait
@@ -213,16 +246,24 @@ class Generation:
         except STORE_ERRORS as error:
             self._note("last chunk failed", error)
 
-    async def _store(self, answer: Message) -> bool:
+    async def _store(self, answer: Message, bill: Bill | None) -> bool:
         head = give_back(self.begun.answer, answer)
+        try:
+            if not await self._persist(
+                generations.end, self.begun.conversation, answer, head, bill
+            ):
+                metrics.not_settled(self._hold)
+        except generations.Lost:
+            return False
+        return True
+
+    async def _persist(self, write: Callable[..., bool], *args: object) -> bool:
+        """Make a write that must not be missing, for as long as there is patience."""
         until = min(self._engine.now() + self._engine.timing.patience, self._deadline)
         wait = self._engine.timing.retry_wait
         while True:
             try:
-                await asyncio.to_thread(generations.end, self.begun.conversation, answer, head)
-                return True
-            except generations.Lost:
-                return False
+                return await asyncio.to_thread(write, *args)
             except STORE_ERRORS as error:
                 self._note("storing failed", error)
                 if self._engine.now() + wait > until:

@@ -7,7 +7,7 @@ from reprise.chat.ids import conversation_of, number_of
 from reprise.chat.messages import Conversation, Message
 from reprise.engine.engine import Engine
 from reprise.engine.repair import as_shown
-from reprise.store import messages
+from reprise.store import messages, versions
 
 
 def branch(
@@ -22,12 +22,13 @@ def branch(
     if found is None or found.conversation is None or found.conversation.id != conversation_id:
         raise NotFound("Conversation")
     conversation, lease, now = found.conversation, found.lease, engine.now()
+    known = versions.all_of(conversation)
 
     def shown() -> Iterator[Message]:
         for message in messages.branch(owner, conversation.number, conversation.head, found):
             seen = as_shown(message, lease, now)
             if seen.shown:
-                yield seen
+                yield versions.numbered(conversation, seen, known)
 
     return conversation, shown()
 
@@ -37,7 +38,8 @@ load = messages.load
 
 def message(engine: Engine, owner: str, message_id: str) -> tuple[Conversation, Message]:
     """One message and its conversation. Raises NotFound."""
-    conversation, seen = _find(engine, owner, message_id)
+    conversation, seen = find(engine, owner, message_id)
+    seen = versions.number(seen, versions.siblings(conversation, seen))
     return conversation, load(seen)
 
 
@@ -45,12 +47,13 @@ def hide(engine: Engine, owner: str, message_id: str) -> None:
     """Delete one message: it leaves every listing and the context, its replies stay. Raises
     NotFound.
     """
-    conversation, _ = _find(engine, owner, message_id)
-    if not messages.hide(owner, conversation.number, message_id):
+    conversation, seen = find(engine, owner, message_id)
+    if not messages.hide(conversation, seen):
         raise NotFound("Message")
 
 
-def _find(engine: Engine, owner: str, message_id: str) -> tuple[Conversation, Message]:
+def find(engine: Engine, owner: str, message_id: str) -> tuple[Conversation, Message]:
+    """The same without its large body and its number."""
     number = conversation_of(message_id)
     if number is None:
         raise NotFound("Message")

@@ -4,104 +4,136 @@ import asyncio
 
 from reprise.chat.errors import Conflict, Invalid
 from reprise.chat.ids import milliseconds_of
-from reprise.chat.messages import MAX_TEXT, Conversation, Message, Role, Text, path_hash
-from reprise.engine.admit import ATTEMPTS, Admitted, admit
-from reprise.engine.begin import Options, begin, expires, run
+from reprise.chat.messages import MAX_TEXT, Begin, Conversation, Message, Role, Text, path_hash
+from reprise.engine import reading
+from reprise.engine.admit import ATTEMPTS, Admitted, Where, admit
+from reprise.engine.asker import Asker
+from reprise.engine.attach import Attached, attach
+from reprise.engine.begin import Options, begin, clear, run, store
 from reprise.engine.conversations import new_conversation
 from reprise.engine.engine import Engine
 from reprise.engine.generation import Generation
+from reprise.llm.catalogue import Model
 from reprise.store import generations
+from reprise.store.claims import Claimed
 from reprise.store.generations import Turn
 
+Run = Generation | Attached
 TITLE_MADE_OF = 60  # characters of the first message
 
 
 async def send(
-    engine: Engine, owner: str, conversation_id: str, text: str, options: Options, deadline: float
-) -> Generation:
+    engine: Engine, asker: Asker, conversation_id: str, text: str, options: Options
+) -> Run:
     """Append a user message at the head and begin the answer to it.
 
-    `deadline` is when the function ends, in seconds since the Unix epoch.
-    Raises NotFound, Invalid, Conflict (with the generation that runs, if one does).
+    Raises Invalid and what `begin` raises: Conflict has the generation that runs, if one does.
     """
     check_text(text)
     model = engine.models.find(options.model)
 
     async def plan(admitted: Admitted) -> Turn:
-        number = admitted.conversation.number
-        user = _message(engine, number, admitted.head, "user", text)
-        return Turn(
-            admitted.conversation,
-            (user, _placeholder(engine, number, user, options.model or model.name)),
-        )
+        user = _message(engine, admitted.conversation.number, admitted.head, "user", text)
+        answer = _placeholder(engine, asker, admitted.conversation, user, model, options, "send")
+        return Turn(admitted.conversation, (user, answer))
 
-    return await begin(engine, owner, conversation_id, plan, model, options, deadline)
+    return await begin(engine, asker, conversation_id, plan, model, options)
 
 
-async def redo(
-    engine: Engine, owner: str, conversation_id: str, target: str, options: Options, deadline: float
-) -> Generation:
-    """Begin another version of an answer of the shown branch; the old one stays.
+async def edit(
+    engine: Engine, asker: Asker, where: Where, target: str, text: str, options: Options
+) -> Run:
+    """Say a user message anew, on a branch of its own, and begin the answer to it. Raises as `send`
+    does.
+    """
+    check_text(text)
+    model = engine.models.find(options.model)
 
-    Raises NotFound, Invalid (not an answer), Conflict.
+    async def plan(admitted: Admitted) -> Turn:
+        old = await admitted.shown(target)
+        if old.role != "user":
+            raise Invalid("message_id", "only a user's message can be edited")
+        parent = await admitted.message(old.parent) if old.parent else None
+        user = _message(engine, admitted.conversation.number, parent, "user", text)
+        answer = _placeholder(engine, asker, admitted.conversation, user, model, options, "send")
+        return Turn(admitted.conversation, (user, answer), sibling=old.id)
+
+    return await begin(engine, asker, where, plan, model, options)
+
+
+async def redo(engine: Engine, asker: Asker, where: Where, target: str, options: Options) -> Run:
+    """Begin another version of an answer, or an answer to a message that has none; what there is
+    stays. Raises as `send` does.
     """
     model = engine.models.find(options.model)
 
     async def plan(admitted: Admitted) -> Turn:
-        answer = await admitted.message(target)
-        if answer.role != "assistant" or answer.parent is None:
-            raise Invalid("message_id", "only an answer can be redone")
+        message = await admitted.shown(target)
+        if message.role == "assistant":
+            if message.parent is None:
+                raise Invalid("message_id", "nothing was asked before it")
+            parent = await admitted.message(message.parent)
+            sibling: str | None = message.id
+        else:
+            parent, sibling = message, await admitted.answer_to(message)
+        conversation, head = admitted.conversation, admitted.conversation.head
         again = _placeholder(
-            engine,
-            admitted.conversation.number,
-            await admitted.message(answer.parent),
-            options.model or model.name,
-            before=admitted.conversation.head,
+            engine, asker, conversation, parent, model, options, "redo", before=head
         )
-        return Turn(admitted.conversation, (again,), sibling=answer.id)
+        if sibling is None and parent.id != head:
+            sibling = again.id  # a branch all the same: it notes the head that it takes over from
+        return Turn(conversation, (again,), sibling=sibling)
 
-    return await begin(engine, owner, conversation_id, plan, model, options, deadline)
+    return await begin(engine, asker, where, plan, model, options)
 
 
 async def start(
-    engine: Engine, owner: str, text: str, title: str | None, options: Options, deadline: float
-) -> Generation:
-    """Make a conversation with its first message and begin the answer, in one write. Raises
-    Invalid.
+    engine: Engine, asker: Asker, text: str, title: str | None, options: Options
+) -> Run:
+    """Make a conversation with its first message and begin the answer, in one write. Raises as
+    `send` does.
     """
     check_text(text)
     model = engine.models.find(options.model)
-    while True:
-        conversation = new_conversation(engine, owner, title or title_of(text))
-        user = _message(engine, conversation.number, None, "user", text)
-        answer = _placeholder(engine, conversation.number, user, options.model or model.name)
-        turn = Turn(conversation, (user, answer), created=True)
-        try:
-            stored = await asyncio.to_thread(generations.begin, turn, expires(engine))
-        except (generations.Moved, generations.Held):
-            continue  # the number is taken
+    try:
+        await asker.clear(engine.now())
+        while True:
+            conversation = new_conversation(engine, asker.owner, title or title_of(text))
+            user = _message(engine, conversation.number, None, "user", text)
+            answer = _placeholder(engine, asker, conversation, user, model, options, "start")
+            turn = Turn(conversation, (user, answer), created=True)
+            try:
+                stored = await store(engine, asker, turn)
+            except (generations.Moved, generations.Held):
+                continue  # the number is taken
 
-        async def history(user: Message = user) -> list[Message]:
-            return [user]
+            async def history(user: Message = user) -> list[Message]:
+                return [user]
 
-        return run(engine, turn, stored, history(), model, options, deadline)
+            return run(engine, turn, stored, history(), model, options, asker.deadline)
+    except Claimed as claimed:
+        return await attach(engine, asker.owner, claimed.result, asker.deadline)
 
 
 async def append(
-    engine: Engine, owner: str, conversation_id: str, role: Role, text: str
+    engine: Engine, asker: Asker, conversation_id: str, role: Role, text: str
 ) -> tuple[Conversation, Message]:
-    """Store a message that nobody shall answer. Raises NotFound, Invalid, Conflict."""
+    """Store a message that nobody shall answer. Raises as `send` does."""
     check_text(text)
-    for _ in range(ATTEMPTS):
-        admitted = await admit(engine, owner, conversation_id)
-        message = _message(engine, admitted.conversation.number, admitted.head, role, text)
-        turn = Turn(admitted.conversation, (message,))
-        try:
-            stored = await asyncio.to_thread(generations.begin, turn, expires(engine))
-        except (generations.Moved, generations.Held):
-            continue
-        return stored, message
-    raise Conflict
+    try:
+        admitted = await clear(engine, asker, admit(engine, asker.owner, conversation_id))
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                admitted = await admit(engine, asker.owner, conversation_id)
+            message = _message(engine, admitted.conversation.number, admitted.head, role, text)
+            turn = Turn(admitted.conversation, (message,))
+            try:
+                return await store(engine, asker, turn), message
+            except (generations.Moved, generations.Held):
+                continue
+        raise Conflict
+    except Claimed as claimed:
+        return await asyncio.to_thread(reading.message, engine, asker.owner, claimed.result)
 
 
 def check_text(text: str) -> None:
@@ -138,10 +170,17 @@ def _message(
 
 
 def _placeholder(
-    engine: Engine, conversation: int, parent: Message, model: str, before: str | None = None
+    engine: Engine,
+    asker: Asker,
+    conversation: Conversation,
+    parent: Message,
+    model: Model,
+    options: Options,
+    begun: Begin,
+    before: str | None = None,
 ) -> Message:
     """The answer to `parent` that a generation will fill. `before`: see Message."""
-    message_id = engine.mint.message_id(conversation, parent.id)
+    message_id = engine.mint.message_id(conversation.number, parent.id)
     return Message(
         id=message_id,
         role="assistant",
@@ -152,6 +191,8 @@ def _placeholder(
         state="in-progress",
         created=milliseconds_of(message_id),
         updated=milliseconds_of(message_id),
-        model=model,
+        model=options.model or model.name,
         before=before,
+        begun=begun,
+        hold=asker.hold(model),
     )

@@ -20,7 +20,8 @@ _UNLISTED = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.:-]*", re.ASCII)
 @dataclass(frozen=True)
 class Model:
     """A model. `id` is the provider's name for it, `window` its context in tokens, `credits` what
-    one answer costs, as an integer, `fallbacks` the names of those who answer in its place.
+    each begun thousand tokens of an answer cost (question and context included), as an integer,
+    `fallbacks` the names of those who answer in its place.
     """
 
     name: str
