@@ -1,4 +1,4 @@
-"""`reprise [--local] accounts|keys …`: what an operator does and no client may.
+"""`reprise [--local] accounts|keys|credits …`: what an operator does and no client may.
 
 Works on the table named by TABLE_NAME with the AWS credentials of the environment, or with
 `--local` on that of the running `make dev`.
@@ -10,20 +10,24 @@ import sys
 from collections.abc import Sequence
 
 from cli import accounts, keys
+from cli import credits as credits_of_accounts
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
-        "reprise", description="Accounts and API keys of a Reprise deployment."
+        "reprise", description="Accounts, API keys and credits of a Reprise deployment."
     )
     top.add_argument(
         "--local",
         action="store_true",
         help="use the running `make dev` (PORT and AWS_PORT say which)",
     )
-    nouns = top.add_subparsers(metavar="accounts|keys", required=True)
-    accounts.add_commands(nouns.add_parser("accounts", help="make accounts"))
+    nouns = top.add_subparsers(metavar="accounts|keys|credits", required=True)
+    accounts.add_commands(nouns.add_parser("accounts", help="make accounts, change their plans"))
     keys.add_commands(nouns.add_parser("keys", help="make, list and revoke API keys"))
+    credits_of_accounts.add_commands(
+        nouns.add_parser("credits", help="grant credits, show what is left")
+    )
     return top
 
 

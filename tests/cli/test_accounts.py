@@ -2,8 +2,10 @@
 
 import pytest
 
-from tests.api import everything_stored
+from reprise.accounts import plans
+from tests.api import Api, everything_stored
 from tests.cli.conftest import Reprise
+from tests.conversations import CONVERSATIONS
 from tests.shapes import AN_ID
 
 
@@ -71,3 +73,42 @@ def test_a_name_has_to_be_given(reprise: Reprise) -> None:
 
     assert refused.status == 2
     assert "NAME" in refused.err
+
+
+def test_help_names_the_plans_that_there_are(reprise: Reprise) -> None:
+    for verb in ("create", "plan"):
+        assert ", ".join(plans.load()) in reprise("accounts", verb, "--help").out
+
+
+# Another plan
+
+
+def test_an_account_is_put_on_another_plan_with_its_keys(reprise: Reprise) -> None:
+    reprise("accounts", "create", "ada")
+    api = Api(reprise("keys", "create", "--account", "ada").out.strip())
+    assert api.get(CONVERSATIONS).status == 200
+
+    put = reprise("accounts", "plan", "ada", "free")
+
+    assert (put.status, put.out, put.err) == (0, "", "ada is on the plan free\n")
+    assert api.get(CONVERSATIONS).status == 403, "which has no API"
+    reprise("accounts", "plan", "ada", "standard")
+    assert api.get(CONVERSATIONS).status == 200
+
+
+def test_a_plan_that_there_is_not_leaves_it_where_it_is(reprise: Reprise) -> None:
+    reprise("accounts", "create", "ada")
+    before = everything_stored()
+
+    refused = reprise("accounts", "plan", "ada", "gold")
+
+    assert refused.status == 1
+    assert refused.err == "reprise: plan: there are free, standard, local\n"
+    assert everything_stored() == before
+
+
+def test_an_account_that_there_is_not_has_no_plan(reprise: Reprise) -> None:
+    refused = reprise("accounts", "plan", "nobody", "free")
+
+    assert refused.status == 1
+    assert refused.err == "reprise: Account nobody not found\n"

@@ -14,6 +14,9 @@ REPRISE = str(Path(sys.executable).parent / "reprise")
 CONVERSATIONS = "/v1/chat/conversations"
 
 
+pytestmark = pytest.mark.xdist_group("cli-local")  # so that the server starts once
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[DevServer]:
     with DevServer() as server:

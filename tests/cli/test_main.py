@@ -30,7 +30,8 @@ def test_a_table_that_there_is_not_is_named(reprise: Reprise) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("accounts",), ("keys",), ("keys", "create"), ("keys", "revoke"), ("x",)]
+    "arguments",
+    [(), ("accounts",), ("keys",), ("keys", "create"), ("keys", "revoke"), ("credits",), ("x",)],
 )
 def test_half_a_command_is_answered_with_its_usage(
     reprise: Reprise, arguments: tuple[str, ...]

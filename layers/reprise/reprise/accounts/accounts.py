@@ -5,7 +5,8 @@ first sight.
 import hashlib
 import re
 
-from reprise.accounts.plans import DEFAULT_PLAN, PLANS
+from reprise.accounts import plans
+from reprise.accounts.plans import DEFAULT_PLAN
 from reprise.chat.errors import Invalid, NotFound
 from reprise.chat.ids import Mint
 from reprise.store import accounts as store
@@ -18,8 +19,7 @@ def create(mint: Mint, name: str, plan: str) -> Account:
     """Raises Invalid for a name that is taken or cannot be one, and for an unknown plan."""
     if not _NAME.fullmatch(name):
         raise Invalid("name", "up to 64 letters, digits and . _ @ + - are allowed")
-    if plan not in PLANS:
-        raise Invalid("plan", f"there are {', '.join(PLANS)}")
+    check_plan(plan)
     while True:
         number = mint.number()
         account = Account(number, mint.text_id(number), name, plan, mint.now_ms())
@@ -38,6 +38,23 @@ def by_name(name: str) -> Account:
     return account
 
 
+def put_on(account: Account, plan: str) -> None:
+    """Put an account and its keys on another plan, from the next request on. What is left of the
+    month's credits stays as it is.
+
+    Once it was cut off, some keys may be on the old plan until it is called again. Raises Invalid.
+    """
+    check_plan(plan)
+    if not store.set_plan(account, plan):
+        raise Invalid("plan", "somebody else has changed it at the same time")
+
+
+def check_plan(plan: str) -> None:
+    """Raises Invalid for one that there is not."""
+    if plan not in plans.load():
+        raise Invalid("plan", f"there are {', '.join(plans.load())}")
+
+
 def of_subject(mint: Mint, issuer: str, subject: str) -> Subject:
     """The account of somebody whom an issuer vouches for, in one read; the first time it is made,
     once however many ask.
@@ -47,9 +64,9 @@ def of_subject(mint: Mint, issuer: str, subject: str) -> Subject:
     while found is None:
         number = mint.number()
         account = Account(
-            number, mint.text_id(number), subject_name(digest), DEFAULT_PLAN, mint.now_ms()
+            number, mint.text_id(number), subject_name(digest), DEFAULT_PLAN, mint.now_ms(), digest
         )
-        found = store.create_for_subject(account, digest)
+        found = store.create_for_subject(account)
     return found
 
 

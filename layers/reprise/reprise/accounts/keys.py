@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from reprise.accounts.callers import SCOPES, Caller
@@ -45,7 +46,9 @@ def create(
         created=mint.now_ms(),
         expires=expires,
     )
-    store.put_key(key)
+    while not store.put_key(key):
+        current = store.by_name(account.name)
+        key = replace(key, plan=current.plan if current else account.plan)
     return key, secret
 
 
