@@ -34,19 +34,24 @@ def chunks(turn: Figures) -> int:
     return int(turn["seconds"] / turn["chunk_every"])
 
 
+def renewals(turn: Figures) -> int:
+    """Of an answer's lease. At every other tick it is looked at instead."""
+    return int(turn["seconds"] / turn["renew_every"])
+
+
 def turn_units(turn: Figures) -> Iterator[tuple[str, float, str]]:
     """What a turn takes: of what, how much, in which price."""
-    renewals = int(turn["seconds"] / turn["renew_every"])
     yield "Lambda: waiting for the model", turn["seconds"] * turn["memory_gb"], "lambda_gb_second"
     yield "Lambda: the call", 1 / MILLION, "lambda_requests"
     yield "API Gateway: the request", ceil(turn["sent_bytes"] / 10e6) / MILLION, "gateway_requests"
     yield "DynamoDB: begin and end", turn["write_units"] / MILLION, "dynamodb_write_units"
     yield (
         "DynamoDB: chunk log and lease",
-        (chunks(turn) * turn["chunk_units"] + renewals * turn["renewal_units"]) / MILLION,
+        (chunks(turn) * turn["chunk_units"] + renewals(turn) * turn["renewal_units"]) / MILLION,
         "dynamodb_write_units",
     )
-    yield "DynamoDB: reads", turn["read_units"] / MILLION, "dynamodb_read_units"
+    looks = (chunks(turn) - renewals(turn)) * turn["look_units"]
+    yield "DynamoDB: reads", (turn["read_units"] + looks) / MILLION, "dynamodb_read_units"
     yield "Logs", turn["log_bytes"] / GB, "logs"
     yield "Data to the client", turn["sent_bytes"] / GB, "transfer"
 
@@ -60,6 +65,8 @@ def month(of: Figures, volume: Figures) -> Costs:
         costs[service] = costs.get(service, 0) + turns * amount * prices[price]
     starts = turns * volume["cold"] * of["assumed"]["init_seconds"] * turn["memory_gb"]
     costs["Lambda"] += starts * prices["lambda_gb_second"]
+    hours = min(turns, HOURS)  # at most: those with a turn in them
+    costs["Metrics"] = of["assumed"]["turn_metrics"] * prices["metric"] * hours / HOURS
     costs["Traces"] = _traces(turns) / MILLION * prices["traces"]
     kept = YEAR * turns * turn["stored_bytes"]
     logged = turns * chunks(turn) * turn["chunk_bytes"] * CHUNK_MONTHS

@@ -93,7 +93,8 @@ def _responses(answers: Answers, references: dict[Any, Any]) -> dict[str, Any]:
         return {"description": phrase, "content": {"application/json": {"schema": schema}}}
 
     errors = {str(status): response(status, answers.error) for status in sorted(answers.errors)}
-    return {str(answers.status): response(answers.status, answers.success)} | errors
+    empty = {str(status): {"description": HTTPStatus(status).phrase} for status in answers.empty}
+    return {str(answers.status): response(answers.status, answers.success)} | empty | errors
 
 
 def main(arguments: list[str]) -> int:

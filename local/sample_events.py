@@ -26,9 +26,21 @@ REGION = "us-east-1"
 CLIENT, SERVER, HOST = "192.0.2.44", ("api.example.com", 443), "api.example.com"
 STREAM = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/reprise/stream/2026-01-05T09:00:00.000"
 IDS = {"conversation_id": samples.CONVERSATION.id, "message_id": samples.ANSWER.id}
+IDS_OF: Mapping[str, Mapping[str, str]] = {  # where it is another
+    "ConversationsEditMessage": {"message_id": samples.QUESTION.id},
+    "ConversationsSelectVersion": {"message_id": samples.FIRST_ANSWER.id},
+}
+HEADERS: Mapping[str, Mapping[str, str]] = {
+    "ConversationsResumeStream": {"last-event-id": f"{samples.ANSWER.id}:1"},
+    "ConversationsSendMessage": {"idempotency-key": "0b5c1d3e-2a77-4c55-9d0e-6f1f7c1c8a10"},
+}
 QUERIES = {"ConversationsListConversations": "page=1&limit=10"}
+ALSO_STREAMED = {"ConversationsEditMessage"}
+WITHOUT_BODY = {"ConversationsSelectVersion", "ConversationsStopGeneration"}
 BODIES: Mapping[str, Mapping[str, Any]] = {
     "ConversationsCreateConversation": {"title": "Trip to Lisbon"},
+    "ConversationsEditMessage": {"content": "Where to in June?"},
+    "ConversationsRegenerateMessage": {"temperature": 1.0},
     "ConversationsRenameConversation": {"title": "Trip to Lisbon"},
     "ConversationsSendMessage": {"content": "And where to stay?"},
     "ConversationsStartConversation": {"content": "Where to in May?", "temperature": 0.5},
@@ -52,19 +64,22 @@ def events() -> dict[str, Any]:
 
 
 def _request(name: str, route: Route, design: Template) -> dict[str, Any]:
+    ids = {**IDS, **IDS_OF.get(name, {})}
     variables = {
-        segment[1:-1]: IDS[segment[1:-1]]
+        segment[1:-1]: ids[segment[1:-1]]
         for segment in route.path.split("/")
         if segment.startswith("{")
     }
+    streamed = route.path.endswith(("/stream", "/regenerate")) or name in ALSO_STREAMED
     headers = [
-        ("accept", "text/event-stream" if route.path.endswith("/stream") else "application/json"),
+        ("accept", "text/event-stream" if streamed else "application/json"),
         ("authorization", f"Bearer {samples.KEY}"),
         ("host", HOST),
         ("user-agent", "curl/8.7.1"),
+        *HEADERS.get(name, {}).items(),
     ]
     body = b""
-    if route.method in ("POST", "PUT", "PATCH"):
+    if name not in WITHOUT_BODY and route.method in ("POST", "PUT", "PATCH"):
         body = json.dumps(BODIES[name]).encode()
         headers.append(("content-type", "application/json"))
     request = Request(

@@ -13,7 +13,7 @@ from reprise.chat.ids import Mint
 from reprise.chat.messages import Conversation, Message, Role, Text, Usage, path_hash
 from reprise.store import accounts, conversations, generations, keys, messages
 from reprise.store.accounts import Account, ApiKey
-from reprise.store.items import LEASE_KEPT, LeaseItem
+from reprise.store.items import LEASE_KEPT, LeaseItem, VersionsItem
 
 KEY = "rp_a-key-of-the-sample-events"
 MOMENT = 1_767_607_200_000  # milliseconds since the Unix epoch: 2026-01-05T10:00:00Z
@@ -75,10 +75,21 @@ _writer = _Writer()
 ACCOUNT = _account(_writer.mint)
 OWNER = keys.account(ACCOUNT.number)
 
-# One with a question and its answer …
+# One with a question, its answer, and the answer that was there before that …
 CONVERSATION = _writer.conversation(OWNER, "Trip")
 QUESTION = _writer.message(CONVERSATION, "user", "Where to in May?")
-ANSWER = _writer.message(CONVERSATION, "assistant", "To Lisbon, before the heat.", QUESTION)
+FIRST_ANSWER = _writer.message(CONVERSATION, "assistant", "To Rome.", QUESTION)
+PARTS = ("To Lisbon", ", before", " the heat.")
+ANSWER = replace(
+    _writer.message(CONVERSATION, "assistant", "".join(PARTS), QUESTION),
+    begun="redo",
+    events=len(PARTS),
+)
+VERSIONS = VersionsItem(
+    keys.conversation(OWNER, CONVERSATION.number),
+    keys.versions(QUESTION.id, ANSWER.role),
+    ids={FIRST_ANSWER.id, ANSWER.id},
+)
 
 # … one whose answer was begun by a function that is no more …
 CRASHED = _writer.conversation(OWNER, "Lunch")
@@ -118,16 +129,23 @@ def store() -> None:
             created=MOMENT,
         )
     )
-    _put(CONVERSATION, QUESTION, ANSWER)
+    _put(replace(CONVERSATION, branched=True), QUESTION, FIRST_ANSWER, ANSWER)
+    VERSIONS.save()
+    _log(ANSWER, *PARTS)
     _put(CRASHED, CRASHED_QUESTION, CRASHED_ANSWER)
-    said = Produced(1, CRASHED.created, Text("Something with"))
-    generations.log(CRASHED_ANSWER.id, 1, [said], time.time())
+    _log(CRASHED_ANSWER, "Something with")
     _put(DELETED, DELETED_QUESTION)
     conversations.delete(DELETED)
 
 
 def _key_id() -> str:
     return Mint(lambda: MOMENT, Random(2).getrandbits).text_id(ACCOUNT.number)  # noqa: S311
+
+
+def _log(answer: Message, *texts: str) -> None:
+    """What it was made of, a tenth of a second apart."""
+    events = [Produced(n, answer.created + 100 * n, Text(text)) for n, text in enumerate(texts, 1)]
+    generations.log(answer.id, 1, events, time.time())
 
 
 def _put(conversation: Conversation, *branch: Message) -> None:

@@ -17,7 +17,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -27,6 +27,9 @@ from local.events import Request, proxy_event
 from local.routing import Router
 from local.template import Route, Template
 from streaming.adapter import Metadata, invoke
+
+if TYPE_CHECKING:
+    from reprise.store.accounts import Account
 
 CLIENT, SERVER = "192.0.2.1", ("api.example.test", 443)
 DONE = "[DONE]"
@@ -62,9 +65,27 @@ class Response:
 
         Fails for anything that is not exactly `data: `, one line, and an empty line.
         """
-        *events, rest = self.text.split("\n\n")
+        return [_event(text) for text in self._blocks()]
+
+    def numbered_events(self) -> list[tuple[str | None, Any]]:
+        """The same of a stream whose events have ids: each with its own, `[DONE]` with None."""
+        found: list[tuple[str | None, Any]] = []
+        for text in self._blocks():
+            first, line_end, rest = text.partition("\n")
+            named = first.startswith("id: ") and line_end
+            found.append(
+                (first.removeprefix("id: "), _event(rest)) if named else (None, _event(text))
+            )
+        return found
+
+    def events_without_ids(self) -> list[Any]:
+        """The events of such a stream alone."""
+        return [event for _, event in self.numbered_events()]
+
+    def _blocks(self) -> list[str]:
+        *blocks, rest = self.text.split("\n\n")
         assert rest == "", f"the stream ends amid an event: {rest!r}"
-        return [_event(text) for text in events]
+        return blocks
 
 
 def _event(text: str) -> Any:
@@ -147,12 +168,13 @@ class Api:
         *,
         method: str = "POST",
         json: Any = None,
+        headers: Mapping[str, str] | None = None,
         seen: Callable[[bytes], None] = lambda chunk: None,
     ) -> Response:
         """Through the streaming runtime's adapter. `seen` is called with each write as it is
         made.
         """
-        route, event = self.event(method, path, json=json)
+        route, event = self.event(method, path, json=json, headers=headers)
         assert route.streaming, f"{method} {path} is not a streaming function in template.yaml"
         writes = _Writes(seen)
         app = module_of(route).app
@@ -254,11 +276,11 @@ def dump(value: Any) -> str:
 
 
 def everything_stored() -> dict[str, Any]:
-    """All that lies in the table, by its keys, and the keys of the bucket. The day on which a key
-    was last used is left out: every call may note it.
+    """All that lies in the table, by its keys, and the keys of the bucket. What every call may note
+    is left out: the day on which a key was last used, and how many requests were made.
     """
     pages = (
-        boto3.client("dynamodb")
+        aws_client("dynamodb")
         .get_paginator("scan")
         .paginate(TableName=os.environ["TABLE_NAME"], ConsistentRead=True)
     )
@@ -268,6 +290,7 @@ def everything_stored() -> dict[str, Any]:
         }
         for page in pages
         for item in page["Items"]
+        if not item["pk"]["S"].startswith("RATE#")
     }
     listed = aws_client("s3").list_objects_v2(Bucket=os.environ["BUCKET_NAME"])
     return stored | {each["Key"]: each["Size"] for each in listed.get("Contents", ())}
@@ -284,11 +307,20 @@ def _single(headers: Mapping[str, str], multi: Mapping[str, list[str]]) -> dict[
     return {name.lower(): value for name, value in headers.items()} | joined
 
 
-def new_key(**options: Any) -> tuple[str, str]:
-    """Id and secret of a key of a new account; `options` are those of `accounts.keys.create`."""
-    from reprise.accounts import accounts, keys
+def new_account(plan: str = "local") -> "Account":
+    """One that nothing was done with yet. Its plan is roomy unless a test is about plans."""
+    from reprise.accounts import accounts
     from reprise.chat.ids import Mint
 
-    account = accounts.create(Mint(), f"test-{next(_numbers)}", "standard")
-    key, secret = keys.create(Mint(), account, **options)
+    return accounts.create(Mint(), f"test-{next(_numbers)}", plan)
+
+
+def new_key(account: "Account | None" = None, **options: Any) -> tuple[str, str]:
+    """Id and secret of a key, of a new account if of none; `options` are those of
+    `accounts.keys.create`.
+    """
+    from reprise.accounts import keys
+    from reprise.chat.ids import Mint
+
+    key, secret = keys.create(Mint(), account or new_account(), **options)
     return key.id, secret

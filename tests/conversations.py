@@ -9,13 +9,17 @@ CONVERSATIONS = "/v1/chat/conversations"
 START = f"{CONVERSATIONS}/stream"
 UNKNOWN_ID = "0a9b0a5b-abd4-8815-be96-fdacae4412ce"  # well-formed
 
-# A body that each route takes, by its method and its path in `template.yaml`.
+# What each route takes as a body, by its method and its path in `template.yaml`.
 BODIES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/v1/chat/conversations"): {"title": "Trip"},
     ("POST", "/v1/chat/conversations/stream"): {"content": "Hello"},
     ("PATCH", "/v1/chat/conversations/{conversation_id}"): {"title": "Trip"},
     ("POST", "/v1/chat/conversations/{conversation_id}/messages"): {"content": "Hello"},
     ("POST", "/v1/chat/conversations/{conversation_id}/messages/stream"): {"content": "Hello"},
+    ("POST", "/v1/chat/conversations/{conversation_id}/stop"): {},
+    ("PATCH", "/v1/chat/messages/{message_id}"): {"content": "Hello"},
+    ("POST", "/v1/chat/messages/{message_id}/regenerate"): {},
+    ("POST", "/v1/chat/messages/{message_id}/select"): {},
 }
 
 
@@ -33,6 +37,30 @@ def stream(conversation_id: str) -> str:
 
 def message(message_id: str) -> str:
     return f"/v1/chat/messages/{message_id}"
+
+
+def stop(conversation_id: str) -> str:
+    return f"{CONVERSATIONS}/{conversation_id}/stop"
+
+
+def regenerate(message_id: str) -> str:
+    return f"/v1/chat/messages/{message_id}/regenerate"
+
+
+def versions(message_id: str) -> str:
+    return f"/v1/chat/messages/{message_id}/versions"
+
+
+def select(message_id: str) -> str:
+    return f"/v1/chat/messages/{message_id}/select"
+
+
+def fill(path: str, conversation_id: str, user_id: str, answer_id: str) -> str:
+    """A path of `template.yaml` with ids: of messages the user's, but where only an answer's will
+    do.
+    """
+    message_id = answer_id if path.endswith("/select") else user_id
+    return path.format(conversation_id=conversation_id, message_id=message_id)
 
 
 def create(api: Api, title: str = "Trip") -> str:

@@ -128,6 +128,11 @@ class Upstream:
     def enqueue(self, *replies: Reply) -> None:
         self._replies.extend(replies)
 
+    def forget(self) -> None:
+        """What it was asked so far, and what it would still have answered."""
+        self.requests.clear()
+        self._replies.clear()
+
     def open(self, gate: asyncio.Event) -> None:
         """Lets a reply go on that waits for `gate`; from any thread."""
         self._loop.call_soon_threadsafe(gate.set)

@@ -7,6 +7,7 @@ from mangum import Mangum
 from conversations.requests import NewConversation
 from conversations.wire import conversation_object, success, surface
 from reprise.engine import conversations
+from reprise.web.askers import CurrentClaim
 from reprise.web.callers import CurrentCaller
 from reprise.web.engine import engine
 
@@ -17,10 +18,13 @@ app = surface()
 
 @app.post("/v1/chat/conversations", status_code=201)
 def create_conversation(
-    request: Request, caller: CurrentCaller, body: NewConversation | None = None
+    request: Request,
+    caller: CurrentCaller,
+    claim: CurrentClaim,
+    body: NewConversation | None = None,
 ) -> JSONResponse:
     title = (body and body.title) or DEFAULT_TITLE
-    conversation = conversations.create(engine(), caller.owner, title)
+    conversation = conversations.create(engine(), caller.owner, title, claim)
     data = conversation_object(conversation, caller)
     return success(request, data, "Conversation created successfully", 201)
 

@@ -8,11 +8,10 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from mangum import Mangum
 
-from conversations.wire import around, message_object, surface
+from conversations.wire import listing, surface
 from reprise.engine import reading
 from reprise.web.callers import CurrentCaller
 from reprise.web.engine import engine
-from reprise.web.streams import json_list
 
 app = surface()
 
@@ -22,9 +21,8 @@ def list_messages(
     request: Request, caller: CurrentCaller, conversation_id: str
 ) -> StreamingResponse:
     conversation, newest_first = reading.branch(engine(), caller.owner, conversation_id)
-    before, after = around(request, "Messages fetched successfully")
-    messages = (message_object(reading.load(each), conversation) for each in newest_first)
-    return json_list(before, messages, after)
+    messages = map(reading.load, newest_first)
+    return listing(request, "Messages fetched successfully", conversation, messages)
 
 
 handler = Mangum(app, lifespan="off")

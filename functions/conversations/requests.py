@@ -17,10 +17,13 @@ class Body(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
-class Question(Body):
+class Regeneration(Body):
+    model: str | None = Field(default=None, min_length=1, max_length=200)
+    temperature: float = Field(default=0.7, ge=0, le=2)
+
+
+class Question(Regeneration):
     content: str = Field(min_length=1, max_length=MAX_TEXT)
-    model: str | None = Field(None, min_length=1, max_length=200)
-    temperature: float = Field(0.7, ge=0, le=2)
 
 
 class NewMessage(Question):

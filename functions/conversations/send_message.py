@@ -11,31 +11,29 @@ from conversations.requests import NewMessage
 from conversations.wire import answered, message_object, success, surface
 from reprise.engine import turns
 from reprise.engine.begin import Options
-from reprise.web.app import deadline
-from reprise.web.callers import CurrentCaller
+from reprise.web.askers import CurrentAsker
 from reprise.web.engine import engine
 
-app = surface()
+app = surface("conversations")
 
 
 @app.post("/v1/chat/conversations/{conversation_id}/messages", status_code=201)
 async def send_message(
-    request: Request, caller: CurrentCaller, conversation_id: str, body: NewMessage
+    request: Request, asker: CurrentAsker, conversation_id: str, body: NewMessage
 ) -> JSONResponse:
     """Messages of another role than the user's are stored and not answered."""
     if body.role != "user":
         conversation, message = await turns.append(
-            engine(), caller.owner, conversation_id, body.role, body.content
+            engine(), asker, conversation_id, body.role, body.content
         )
         stored = [message]
     else:
         generation = await turns.send(
             engine(),
-            caller.owner,
+            asker,
             conversation_id,
             body.content,
             Options(body.model, body.temperature),
-            deadline(request, engine().now),
         )
         answer = await generation.ended()
         user, conversation = generation.begun.user, generation.begun.conversation

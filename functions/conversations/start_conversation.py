@@ -10,25 +10,23 @@ from conversations.requests import StartedConversation
 from conversations.wire import stream, surface
 from reprise.engine import turns
 from reprise.engine.begin import Options
-from reprise.web.app import deadline
-from reprise.web.callers import CurrentCaller
+from reprise.web.askers import CurrentAsker
 from reprise.web.engine import engine
 from reprise.web.streams import event_stream
 
-app = surface()
+app = surface("conversations")
 
 
 @app.post("/v1/chat/conversations/stream")
 async def start_conversation(
-    request: Request, caller: CurrentCaller, body: StartedConversation
+    request: Request, asker: CurrentAsker, body: StartedConversation
 ) -> StreamingResponse:
     generation = await turns.start(
         engine(),
-        caller.owner,
+        asker,
         body.content,
         body.title,
         Options(body.model, body.temperature),
-        deadline(request, engine().now),
     )
     return event_stream(stream(generation.events(), generation.begun.conversation))
 

@@ -3,26 +3,36 @@
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from reprise.accounts.callers import Caller
-from reprise.chat.errors import Conflict, Forbidden, NotFound, Unauthorized
+from reprise.chat.errors import (
+    Conflict,
+    Forbidden,
+    IdempotencyMismatch,
+    NoCredits,
+    NotFound,
+    RateLimited,
+    TooManyRunning,
+    Unauthorized,
+)
 from reprise.chat.events import Begun, Ended, Event, Produced
 from reprise.chat.messages import Conversation, Message, Text
 from reprise.web.app import InvalidRequest, create_app, request_id
-from reprise.web.streams import DONE, sse
+from reprise.web.callers import bearer
+from reprise.web.streams import DONE, json_list, sse
 
 MODEL_FAILED = "Failed to generate AI response"
 
 
-def surface() -> FastAPI:
-    """An app for one endpoint of this surface."""
-    return create_app(error_response)
+def surface(limit: str | None = None) -> FastAPI:
+    """An app for one endpoint of this surface; those that generate are limited."""
+    return create_app(error_response, bearer, limit)
 
 
 def iso(milliseconds: int) -> str:
@@ -54,6 +64,9 @@ def message_object(message: Message, conversation: Conversation) -> dict[str, An
         "prompt_tokens": usage.input if usage else None,
         "completion_tokens": usage.output if usage else None,
         "total_tokens": usage.total if usage else None,
+        **({"usage_estimated": True} if usage and usage.estimated else {}),
+        "version": message.version,
+        "versions": message.versions,
         "created_at": iso(message.created),
         "updated_at": iso(message.updated),
     }
@@ -83,6 +96,14 @@ def around(request: Request, message: str, **data: Any) -> tuple[str, str]:
     return before + "[", "]" + after
 
 
+def listing(
+    request: Request, said: str, conversation: Conversation, messages: Iterable[Message]
+) -> StreamingResponse:
+    """Messages of a conversation, in whatever number."""
+    before, after = around(request, said)
+    return json_list(before, (message_object(each, conversation) for each in messages), after)
+
+
 def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
@@ -90,6 +111,7 @@ def _compact(value: Any) -> str:
 def error_response(request: Request, error: Exception) -> JSONResponse:
     """This surface's shape of an error, with its status."""
     details: dict[str, Any] | None = None
+    headers: dict[str, str] = {}
     match error:
         case InvalidRequest(problems=problems):
             status, code, text, details = 400, "VALIDATION_001", "Invalid request", problems
@@ -104,12 +126,26 @@ def error_response(request: Request, error: Exception) -> JSONResponse:
             details = {"generation_id": generation}
         case Conflict():
             status, code, text = 409, "CONFLICT_001", "The conversation has just been changed"
+        case IdempotencyMismatch():
+            status, code = 422, "IDEMPOTENCY_001"
+            text = "This Idempotency-Key was used for another request"
+        case NoCredits():
+            status, code, text = 402, "CREDITS_001", "This month's credits are used up"
+        case RateLimited(limit=limit, retry_after=seconds):
+            status, code, details = 429, "RATE_001", {"retry_after": seconds}
+            text = f"Too many requests: {limit} are allowed; try again in {seconds} seconds"
+        case TooManyRunning(limit=limit, retry_after=seconds):
+            status, code, details = 429, "RATE_001", {"retry_after": seconds}
+            text = f"Only {limit} answers may be generated at once"
         case _:
             status, code, text = 500, "INTERNAL_001", "Something went wrong, please try again"
     body: dict[str, Any] = {"code": code, "message": text}
     if details is not None:
         body["details"] = details
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if details and "retry_after" in details:
+        headers["Retry-After"] = str(details["retry_after"])
     return JSONResponse({"success": False, "error": body, **_frame(request)}, status, headers)
 
 
@@ -144,11 +180,12 @@ def encode(event: Event, conversation: Conversation) -> bytes:
 
 
 async def stream(events: AsyncIterator[Event], conversation: Conversation) -> AsyncIterator[bytes]:
-    """A generation as this surface streams it."""
+    """A generation as this surface streams it. One that breaks off has no `[DONE]`."""
     async for event in events:
         if written := encode(event, conversation):
             yield written
-    yield DONE
+        if isinstance(event, Ended):
+            yield DONE
 
 
 async def unanswered(conversation: Conversation, message: Message) -> AsyncIterator[bytes]:

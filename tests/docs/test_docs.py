@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from local import moto
+from reprise.accounts import plans
 from tests.api import routes
 from tests.dev_server import DevServer
 from tests.docs.walkthrough import ROOT, Make, assert_prints, read, run
@@ -15,6 +16,7 @@ from tests.upstream import Upstream, answer
 README, CONVERSATIONS = "README.md", "docs/conversations.md"
 PAGES = (README, CONVERSATIONS)
 KEY = "rp_a-key-to-try-things-with"
+PLANS = (ROOT / CONVERSATIONS).read_text().partition("\n## Plans\n")[2].partition("\n## ")[0]
 
 
 def makes(target: str) -> list[Make]:
@@ -37,9 +39,9 @@ def test_the_readme_makes_the_seeds_calls() -> None:
     commands = "\n".join(block.commands for block in read(README).blocks)
 
     for route in routes("conversations"):
-        if route.method != "PATCH":  # the seed does not have it
+        if route.method != "PATCH":  # the seed has none
             path = re.sub(r"{\w+}", "…", route.path.removeprefix("/v1/chat"))
-            urls = re.sub(r"\$(ID|MESSAGE)", "…", commands)
+            urls = re.sub(r"\$(ID|MESSAGE|ANSWER)", "…", commands)
             assert f'"$API{path}' in urls, f"{route.method} {route.path}"
 
 
@@ -121,6 +123,24 @@ def test_every_error_code_is_described() -> None:
     codes = set(re.findall(r'"([A-Z_]+_\d{3})"', wire))
     assert codes
     assert codes == set(re.findall(r"^\| \d{3} \| `(\w+)` \|", text, re.MULTILINE))
+
+
+def test_the_plans_are_as_described() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)`.* \| (yes|no).* \| (.+) an hour \| (.+) \| (.+) \|$", PLANS, re.M
+    )
+
+    assert rows == [
+        (
+            plan.name,
+            "yes" if plan.api else "no",
+            f"{plan.requests['conversations']:,}",
+            f"{plan.allowance.concurrent:,}",
+            "not limited" if plan.allowance.credits is None else f"{plan.allowance.credits:,}",
+        )
+        for plan in plans.load().values()
+    ]
+    assert {plan.windows["conversations"] for plan in plans.load().values()} == {3600}
 
 
 def test_every_setting_is_one_that_somebody_reads() -> None:

@@ -35,6 +35,13 @@ def models() -> Iterator[FakeModels]:
 
 
 @pytest.fixture
+def quick(models: FakeModels) -> FakeModels:
+    """The same, with an engine that logs, and looks for what others have logged, all the time."""
+    web_engine.use(Engine(models, timing=Timing(chunk_every=0.01, poll=0.01, retry_wait=0.001)))
+    return models
+
+
+@pytest.fixture
 def logs(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[[], str]]:

@@ -16,9 +16,11 @@ from tests.conversations import (
     START,
     conversation,
     create,
+    fill,
     message,
     messages,
     refusal,
+    regenerate,
     send,
     stream,
 )
@@ -30,13 +32,17 @@ DEEP = 100_000
 # How a request with a body is sent, by what it is for.
 ENDPOINTS = {
     "create": ("POST", CONVERSATIONS),
-    "rename": ("PATCH", conversation("{}")),
-    "send": ("POST", messages("{}")),
-    "stream": ("POST", stream("{}")),
+    "rename": ("PATCH", conversation("{0}")),
+    "send": ("POST", messages("{0}")),
+    "stream": ("POST", stream("{0}")),
     "start": ("POST", START),
+    "edit": ("PATCH", message("{1}")),
+    "regenerate": ("POST", regenerate("{1}")),
 }
 TITLED = ("create", "rename", "start")
-ASKING = ("send", "stream", "start")
+ASKING = ("send", "stream", "start", "edit")
+ANSWERED = (*ASKING, "regenerate")
+Ids = tuple[str, str]  # of a conversation, and of a user's message in it
 
 
 def bad(*endpoints: str, **cases: str) -> list[Any]:
@@ -59,22 +65,26 @@ def api(aws: None) -> Api:
 
 
 @pytest.fixture(scope="module")
-def trip(api: Api) -> str:
-    return create(api)
+def trip(api: Api) -> Ids:
+    made = create(api)
+    user, _ = send(api, made, "Hello")
+    return made, user["id"]
 
 
 @pytest.fixture
-def made(trip: str, models: FakeModels) -> Iterator[str]:
-    """A conversation. However it is called, nothing stored may change and no model be asked."""
+def made(trip: Ids, models: FakeModels) -> Iterator[Ids]:
+    """A conversation with a message. However it is called, nothing stored may change and no model
+    be asked.
+    """
     before = everything_stored()
     yield trip
     assert everything_stored() == before
     assert models.requests == []
 
 
-def call(api: Api, endpoint: str, made: str, body: str | bytes, **headers: str) -> Response:
+def call(api: Api, endpoint: str, made: Ids, body: str | bytes, **headers: str) -> Response:
     method, path = ENDPOINTS[endpoint]
-    return api.request(method, path.format(made), body=body, headers=headers or JSON)
+    return api.request(method, path.format(*made), body=body, headers=headers or JSON)
 
 
 def assert_refused(answer: Response, *fields: str) -> None:
@@ -108,13 +118,13 @@ def assert_refused(answer: Response, *fields: str) -> None:
         too_many_digits='{"temperature": ' + "9" * 5_000 + "}",
     ),
 )
-def test_a_body_has_to_be_a_json_object(api: Api, made: str, endpoint: str, body: str) -> None:
+def test_a_body_has_to_be_a_json_object(api: Api, made: Ids, endpoint: str, body: str) -> None:
     assert_refused(call(api, endpoint, made, body), "body")
 
 
 @pytest.mark.parametrize("endpoint", ["rename", *ASKING])
 @pytest.mark.parametrize("body", ["", "null"])
-def test_a_body_has_to_be_there(api: Api, made: str, endpoint: str, body: str) -> None:
+def test_a_body_has_to_be_there(api: Api, made: Ids, endpoint: str, body: str) -> None:
     assert_refused(call(api, endpoint, made, body), "body")
 
 
@@ -132,7 +142,7 @@ def test_a_body_has_to_be_there(api: Api, made: str, endpoint: str, body: str) -
     ],
 )
 def test_a_body_has_to_be_declared_as_json(
-    api: Api, made: str, endpoint: str, content_type: str
+    api: Api, made: Ids, endpoint: str, content_type: str
 ) -> None:
     body = '{"content": "Hello", "title": "Trip"}'
 
@@ -142,7 +152,7 @@ def test_a_body_has_to_be_declared_as_json(
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_bytes_that_are_no_text_are_no_json(api: Api, made: str, endpoint: str) -> None:
+def test_bytes_that_are_no_text_are_no_json(api: Api, made: Ids, endpoint: str) -> None:
     assert_refused(call(api, endpoint, made, b'\xff\xfe{"content": "Hello"}'), "body")
 
 
@@ -165,14 +175,14 @@ def test_bytes_that_are_no_text_are_no_json(api: Api, made: str, endpoint: str) 
         given_twice='{"content": "Hello", "content": 5}',
     ),
 )
-def test_content_has_to_be_a_text(api: Api, made: str, endpoint: str, body: str) -> None:
+def test_content_has_to_be_a_text(api: Api, made: Ids, endpoint: str, body: str) -> None:
     assert_refused(call(api, endpoint, made, body), "content")
 
 
 @pytest.mark.parametrize(
     ("endpoint", "body"),
     bad(
-        *ASKING,
+        *ANSWERED,
         below="-0.1",
         above="2.1",
         a_text='"0.7"',
@@ -187,7 +197,7 @@ def test_content_has_to_be_a_text(api: Api, made: str, endpoint: str, body: str)
     ),
 )
 def test_a_temperature_is_a_number_from_0_to_2(
-    api: Api, made: str, endpoint: str, body: str
+    api: Api, made: Ids, endpoint: str, body: str
 ) -> None:
     sent = f'{{"content": "Hello", "temperature": {body}}}'
 
@@ -197,7 +207,7 @@ def test_a_temperature_is_a_number_from_0_to_2(
 @pytest.mark.parametrize(
     ("endpoint", "body"),
     bad(
-        *ASKING,
+        *ANSWERED,
         unknown='"no-such-model"',
         unknown_vendor='"nobody/nothing"',
         empty='""',
@@ -213,7 +223,7 @@ def test_a_temperature_is_a_number_from_0_to_2(
         lone_surrogate='"\\ud800"',
     ),
 )
-def test_a_model_is_one_of_those_there_are(api: Api, made: str, endpoint: str, body: str) -> None:
+def test_a_model_is_one_of_those_there_are(api: Api, made: Ids, endpoint: str, body: str) -> None:
     sent = f'{{"content": "Hello", "model": {body}}}'
 
     assert_refused(call(api, endpoint, made, sent), "model")
@@ -233,7 +243,7 @@ def test_a_model_is_one_of_those_there_are(api: Api, made: str, endpoint: str, b
         lone_surrogate='"\\ud800"',
     ),
 )
-def test_a_role_is_one_of_three(api: Api, made: str, endpoint: str, body: str) -> None:
+def test_a_role_is_one_of_three(api: Api, made: Ids, endpoint: str, body: str) -> None:
     sent = f'{{"content": "Hello", "role": {body}}}'
 
     assert_refused(call(api, endpoint, made, sent), "role")
@@ -254,7 +264,7 @@ def test_a_role_is_one_of_three(api: Api, made: str, endpoint: str, body: str) -
     ),
 )
 def test_a_title_is_a_text_of_at_most_255_characters(
-    api: Api, made: str, endpoint: str, body: str
+    api: Api, made: Ids, endpoint: str, body: str
 ) -> None:
     sent = f'{{"content": "Hello", "title": {body}}}'
 
@@ -262,11 +272,11 @@ def test_a_title_is_a_text_of_at_most_255_characters(
 
 
 @pytest.mark.parametrize("body", ["{}", '{"title": null}', '{"is_pinned": true}'])
-def test_a_new_title_has_to_be_there(api: Api, made: str, body: str) -> None:
+def test_a_new_title_has_to_be_there(api: Api, made: Ids, body: str) -> None:
     assert_refused(call(api, "rename", made, body), "title")
 
 
-def test_all_fields_at_fault_are_named(api: Api, made: str) -> None:
+def test_all_fields_at_fault_are_named(api: Api, made: Ids) -> None:
     answer = call(api, "send", made, '{"content": 1, "role": 2, "model": 3, "temperature": 4}')
 
     assert_refused(answer, "content", "role", "model", "temperature")
@@ -296,7 +306,7 @@ def test_all_fields_at_fault_are_named(api: Api, made: str) -> None:
         ("limit=ten", "limit"),
     ],
 )
-def test_pages_are_numbers_within_their_limits(api: Api, made: str, query: str, field: str) -> None:
+def test_pages_are_numbers_within_their_limits(api: Api, made: Ids, query: str, field: str) -> None:
     assert_refused(api.get(f"{CONVERSATIONS}?{query}"), field)
 
 
@@ -326,7 +336,7 @@ NO_IDS = {
 
 
 @pytest.mark.parametrize("no_id", NO_IDS.values(), ids=NO_IDS)
-def test_what_is_no_id_is_not_found(api: Api, made: str, no_id: str) -> None:
+def test_what_is_no_id_is_not_found(api: Api, made: Ids, no_id: str) -> None:
     for route in routes("conversations"):
         if "{" not in route.path:
             continue
@@ -400,12 +410,12 @@ def refused(api: Api, methods: Collection[str] = METHODS) -> Iterator[tuple[str,
     """
     owner = Api()
     made = create(owner)
-    user, _ = send(owner, made, "Hello")
+    user, reply = send(owner, made, "Hello")
     before = everything_stored()
     for route in routes("conversations"):
         if route.method not in methods:
             continue
-        path = route.path.format(conversation_id=made, message_id=user["id"])
+        path = fill(route.path, made, user["id"], reply["id"])
         yield (
             f"{route.method} {route.path}",
             api.request(route.method, path, json=BODIES.get((route.method, route.path))),

@@ -123,6 +123,7 @@ def test_an_answer_that_is_being_made_ends_with_an_error(api: Api, models: FakeM
 
 
 def test_the_worker_leaves_nothing_of_it(api: Api) -> None:
+    send(api, create(api), "Hello")
     before = everything_stored()
     made = create(api)
     owner = owner_of(made)

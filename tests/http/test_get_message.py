@@ -25,6 +25,8 @@ def test_a_message_is_had_by_its_id_alone(api: Api) -> None:
             "prompt_tokens": None,
             "completion_tokens": None,
             "total_tokens": None,
+            "version": 1,
+            "versions": 1,
             "created_at": A_TIME,
             "updated_at": A_TIME,
         },
@@ -50,6 +52,8 @@ def test_so_is_an_answer_with_what_it_took(api: Api) -> None:
         "prompt_tokens": answer["total_tokens"] - 3,
         "completion_tokens": 3,
         "total_tokens": answer["total_tokens"],
+        "version": 1,
+        "versions": 1,
         "created_at": A_TIME,
         "updated_at": A_TIME,
     }

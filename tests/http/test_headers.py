@@ -19,6 +19,7 @@ from tests.conversations import (
     UNKNOWN_ID,
     conversation,
     create,
+    fill,
     message,
     messages,
     refusal,
@@ -65,8 +66,8 @@ def calls(api: Api) -> Iterator[tuple[str, str, dict[str, str] | None]]:
     """A good request to each route: method, path, body."""
     for route in routes("conversations"):
         made = create(api)
-        user, _ = send(api, made, "Hello")
-        path = route.path.format(conversation_id=made, message_id=user["id"])
+        user, reply = send(api, made, "Hello")
+        path = fill(route.path, made, user["id"], reply["id"])
         yield route.method, path, BODIES.get((route.method, route.path))
 
 
@@ -74,7 +75,7 @@ def answers(api: Api) -> Iterator[Response]:
     """Of every route, and of every kind of refusal."""
     for method, path, body in calls(api):
         answer = api.request(method, path, json=body)
-        assert answer.status in (200, 201)
+        assert answer.status in (200, 201, 204)
         yield answer
     made = create(api)
     yield api.post(messages(made), json={"content": 5})
@@ -93,7 +94,7 @@ def test_every_answer_names_api_gateways_id_of_its_request(api: Api) -> None:
         result = call(handler_of(route), event, Context.of(route.function))
 
         assert result["headers"]["x-request-id"] == wanted
-        if result["headers"]["content-type"] == "application/json":
+        if result["headers"].get("content-type") == "application/json":
             assert json.loads(result["body"])["request_id"] == wanted
 
 

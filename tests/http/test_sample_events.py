@@ -26,7 +26,13 @@ SUCCESS = {
     "ConversationsCreateConversation": 201,
     "ConversationsSendMessage": 201,
 }
-EVENT_STREAMS = {"ConversationsStartConversation", "ConversationsStreamMessage"}
+EVENT_STREAMS = {
+    "ConversationsEditMessage",
+    "ConversationsRegenerateMessage",
+    "ConversationsResumeStream",
+    "ConversationsStartConversation",
+    "ConversationsStreamMessage",
+}
 OF_API = sorted(name for name in FUNCTIONS if not name.startswith("Workers"))
 
 
@@ -122,6 +128,10 @@ def test_a_streaming_functions_runtime_takes_it_too(stored: FakeModels, name: st
         ("ConversationsListMessages", "Where to in May?"),
         ("ConversationsGetMessage", "To Lisbon, before the heat."),
         ("ConversationsSendMessage", "And where to stay?"),
+        ("ConversationsResumeStream", '{"type":"ai_chunk","data":", before"}'),
+        ("ConversationsEditMessage", "Where to in June?"),
+        ("ConversationsListVersions", "To Rome."),
+        ("ConversationsSelectVersion", "To Rome."),
     ],
 )
 def test_it_is_about_what_is_stored(stored: FakeModels, name: str, shown: str) -> None:

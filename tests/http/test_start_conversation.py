@@ -29,6 +29,8 @@ def test_a_conversation_starts_with_its_first_message(api: Api, models: FakeMode
         "prompt_tokens": None,
         "completion_tokens": None,
         "total_tokens": None,
+        "version": 1,
+        "versions": 1,
         "created_at": A_TIME,
         "updated_at": A_TIME,
     }

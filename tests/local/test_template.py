@@ -71,8 +71,13 @@ def test_what_waits_for_a_model_or_may_be_long_streams() -> None:
     streaming = {each.function.handler.split(".")[1] for each in OWN.routes if each.streaming}
 
     assert streaming == {
+        "edit_message",
         "get_conversation",
         "list_messages",
+        "list_versions",
+        "regenerate_message",
+        "resume_stream",
+        "select_version",
         "send_message",
         "start_conversation",
         "stream_message",

@@ -17,6 +17,11 @@ CHECKS = [
     "response_schema_conformance",
     "negative_data_rejection",
 ]
+# API Gateway refuses what is too large before anybody looks at it.
+REJECTED = """
+[checks]
+negative_data_rejection.expected-statuses = [400, 401, 403, 404, 409, 413, 422, 429]
+"""
 
 
 def test_the_document_is_up_to_date() -> None:
@@ -24,6 +29,7 @@ def test_the_document_is_up_to_date() -> None:
 
 
 def test_every_answer_is_as_declared(tmp_path: Path) -> None:
+    (tmp_path / "schemathesis.toml").write_text(REJECTED)
     with DevServer({"REPRISE_DEMO_TOKENS_PER_SECOND": "0"}) as server:
         tried = subprocess.run(
             [

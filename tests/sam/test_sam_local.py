@@ -30,6 +30,7 @@ CONVERSATIONS = "/v1/chat/conversations"
 CONVERSATION = f"{CONVERSATIONS}/{{conversation_id}}"
 MESSAGES = f"{CONVERSATION}/messages"
 MESSAGE = "/v1/chat/messages/{message_id}"
+STREAM = f"{MESSAGES}/stream"
 SECONDS_TO_ANSWER = 600  # a function's first call makes an image of the layers
 
 
@@ -59,6 +60,7 @@ class Served:
         ids: Mapping[str, str] | None = None,
         json: Any = None,
         key: str = KEY,
+        headers: Mapping[str, str] | None = None,
     ) -> Response:
         """`path` is a path of the template; `ids` are put in for its variables."""
         self.called.add((method, path))
@@ -66,7 +68,7 @@ class Served:
             method,
             path.format_map(ids or {}),
             json=json,
-            headers={"Authorization": f"Bearer {key}"},
+            headers={"Authorization": f"Bearer {key}", **(headers or {})},
         )
         return Response(answer.status_code, dict(answer.headers), answer.content)
 
@@ -103,8 +105,15 @@ def test_a_conversation_through_every_endpoint(served: Served) -> None:
     assert sent.status == 201, sent.text
     assert [each["content"] for each in sent.data] == ["Count to 2", "1 2"]
 
-    streamed = served("POST", f"{MESSAGES}/stream", ids, json={"content": "Count to 4"})
+    streamed = served("POST", STREAM, ids, json={"content": "Count to 4"})
     assert [each["data"] for each in chunks(streamed)] == ["1", " 2", " 3", " 4"]
+    answer = {"message_id": streamed.events()[-2]["data"]["id"]}
+
+    seen = {"Last-Event-ID": f"{answer['message_id']}:2"}
+    left = served("GET", STREAM, ids, headers=seen).events_without_ids()
+    assert left == streamed.events()[3:]
+    assert served("GET", STREAM, ids).status == 204
+    assert served("POST", f"{CONVERSATION}/stop", ids).data["stopped"] is False
 
     listed = served("GET", MESSAGES, ids)
     assert [each["content"] for each in listed.data] == [
@@ -118,6 +127,17 @@ def test_a_conversation_through_every_endpoint(served: Served) -> None:
     assert renamed.status == 200, renamed.text
     assert served("GET", CONVERSATION, ids).data["title"] == "Trip to Lisbon"
     assert {each["title"] for each in served("GET", CONVERSATIONS).data} >= {"Trip to Lisbon"}
+
+    again = served("POST", f"{MESSAGE}/regenerate", answer)
+    assert [each["data"] for each in chunks(again)] == ["1", " 2", " 3", " 4"]
+    versions = served("GET", f"{MESSAGE}/versions", answer).data
+    assert [(each["version"], each["versions"]) for each in versions] == [(1, 2), (2, 2)]
+    selected = served("POST", f"{MESSAGE}/select", answer).data
+    assert selected[0]["id"] == answer["message_id"]
+    edited = served(
+        "PATCH", MESSAGE, {"message_id": listed.data[1]["id"]}, {"content": "Count to 1"}
+    )
+    assert [each["data"] for each in chunks(edited)] == ["1"]
 
     message = {"message_id": listed.data[-1]["id"]}
     assert served("GET", MESSAGE, message).data["content"] == "Count to 2"

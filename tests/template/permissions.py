@@ -65,7 +65,7 @@ def like(pattern: str, text: str) -> bool:
 def statements_of(function: str) -> Iterator[Mapping[str, Any]]:
     """All statements of a function's role but those of AWS's own policies."""
     role = resources("AWS::IAM::Role")[f"{function}Role"]
-    documents = [policy["PolicyDocument"] for policy in role["Policies"]]
+    documents = [policy["PolicyDocument"] for policy in role.get("Policies", ())]
     for managed in role["ManagedPolicyArns"]:
         if isinstance(managed, str):
             assert managed.rpartition("/")[2] in AWS_OWN, managed

@@ -15,18 +15,25 @@ from types import ModuleType
 from typing import Any
 
 from reprise.accounts import keys as api_keys
+from reprise.accounts import plans
 from reprise.chat.events import Produced
-from reprise.chat.messages import Conversation, Message, Text
+from reprise.chat.messages import Conversation, Hold, Message, Text
 from reprise.engine.engine import Engine, Timing
-from reprise.store import bodies, conversations, generations, keys
+from reprise.store import balances, bodies, conversations, generations, keys, messages
+from reprise.store.balances import BalanceItem
+from reprise.store.generations import Terms
 from reprise.store.messages import FIRST_PAGE
 from reprise.web import engine as web_engine
-from tests.api import Api, Response, call, new_key, routes
+from tests.api import Api, Response, call, new_account, new_key, routes
 from tests.calls import Call, intercept
 from tests.conversations import BODIES, CONVERSATIONS, START, UNKNOWN_ID, conversation
 from tests.conversations import message as message_path
 from tests.conversations import messages as messages_path
+from tests.conversations import regenerate as regenerate_path
+from tests.conversations import select as select_path
+from tests.conversations import stop as stop_path
 from tests.conversations import stream as stream_path
+from tests.conversations import versions as versions_path
 from tests.models import FakeModels
 from tests.store.scribe import Scribe, put_all
 from tests.template.permissions import Access, accesses_of
@@ -34,6 +41,7 @@ from workers import purge_conversation, repair_generation
 
 LONG = "x" * (bodies.LIMIT + 1)  # bytes: it goes to the bucket
 GONE = 60  # seconds ago, for a lease
+STANDARD = plans.find("standard")
 Done = dict[str, set[Access]]
 
 
@@ -95,16 +103,23 @@ class Stage:
         put_all(made, branch)
         return made, branch
 
-    def crashed(self, partial_text: str = "Hel") -> tuple[Conversation, Message]:
-        """One whose answer nobody writes any more, though its lease still lies there."""
-        made, _ = self.conversation()
-        turn = self.scribe.send(made)
-        begun = generations.begin(turn, time.time() - GONE)
-        answer = turn.messages[-1]
+    def crashed(
+        self, partial_text: str = "Hel", into: tuple[Conversation, list[Message]] | None = None
+    ) -> tuple[Conversation, list[Message]]:
+        """One whose answer nobody writes any more, though its lease still lies there and its hold
+        is still held. `into`: one of two messages, whose answer was to be redone.
+        """
+        made, branch = into or self.conversation()
+        scribe = self.scribe
+        turn = scribe.redo(made, branch[1], branch[0]) if into else scribe.send(made)
+        *said, answer = turn.messages
+        answer = replace(answer, hold=Hold(self.owner, 1))
+        turn = replace(turn, messages=(*said, answer))
+        begun = generations.begin(turn, time.time() - GONE, Terms(None, STANDARD.allowance))
         for number in range(0, len(partial_text), 100_000):
             piece = Produced(number + 1, self.scribe.now_ms, Text(partial_text[number:][:100_000]))
             generations.log(answer.id, number + 1, [piece], time.time())
-        return begun, answer
+        return begun, [*branch, *turn.messages]
 
     def woken(self, module: ModuleType, function: str, record: dict[str, Any]) -> None:
         with self.recorder.at_work(function):
@@ -135,7 +150,7 @@ def reads_what_is_large(stage: Stage) -> None:
 
 
 def reads_what_crashed(stage: Stage) -> None:
-    made, answer = stage.crashed()
+    made, (*_, answer) = stage.crashed()
     for path in (conversation(made.id), messages_path(made.id), message_path(answer.id)):
         assert '"Hel"' in stage.api.get(path).text
 
@@ -152,7 +167,7 @@ def deletes_a_message(stage: Stage) -> None:
 
 
 def deletes_a_message_that_crashed(stage: Stage) -> None:
-    _, answer = stage.crashed()
+    _, (*_, answer) = stage.crashed()
     assert stage.api.delete(message_path(answer.id)).status == 200
 
 
@@ -167,57 +182,173 @@ def deletes_what_crashed(stage: Stage) -> None:
         assert stage.api.delete(conversation(made.id)).status == 200
 
 
+# --- What makes answers ---------------------------------------------------------------------------
+
+
 def _slowly() -> list[Any]:
     """An answer that takes long enough for a chunk of its log and a renewal of its lease."""
     return ["Hel", partial(asyncio.sleep, 0.1), "lo"]
 
 
-def starts(stage: Stage) -> None:
-    for content, answer in (("Hello", _slowly()), (LONG, [LONG]), ("Hello", [OSError("no")])):
-        stage.models.enqueue(answer)
-        assert stage.api.stream(START, json={"content": content}).status == 200
+Branch = tuple[Conversation, list[Message]]
+Headers = dict[str, str]
 
 
-def sends(stage: Stage) -> None:
+def _send(stage: Stage, to: Branch, content: Any, headers: Headers) -> Response:
+    return stage.api.post(messages_path(to[0].id), json={"content": content}, headers=headers)
+
+
+def _stream(stage: Stage, to: Branch, content: Any, headers: Headers) -> Response:
+    return stage.api.stream(stream_path(to[0].id), json={"content": content}, headers=headers)
+
+
+def _edit(stage: Stage, to: Branch, content: Any, headers: Headers) -> Response:
+    said = to[1][-2].id
+    path, body = message_path(said), {"content": content}
+    return stage.api.stream(path, method="PATCH", json=body, headers=headers)
+
+
+def _regenerate(stage: Stage, to: Branch, content: Any, headers: Headers) -> Response:
+    body = {} if isinstance(content, str) else {"model": content}
+    return stage.api.stream(regenerate_path(to[1][-2].id), json=body, headers=headers)
+
+
+def _start(stage: Stage, to: Branch, content: Any, headers: Headers) -> Response:
+    return stage.api.stream(START, json={"content": content}, headers=headers)
+
+
+Way = Callable[[Stage, Branch, Any, Headers], Response]
+WAYS: tuple[Way, ...] = (_send, _stream, _edit, _regenerate, _start)
+FINE = (200, 201)
+
+
+def answers(stage: Stage) -> None:
     for content, answer in (("Hello", _slowly()), (LONG, [LONG]), ("Hello", [OSError("no")])):
-        for path, send in _ways(stage):
-            made, _ = stage.conversation(2)
+        for way in WAYS:
             stage.models.enqueue(answer)
-            assert send(path(made.id), json={"content": content}).status in (200, 201)
+            assert way(stage, stage.conversation(2), content, {}).status in FINE
 
 
-def sends_after_much_and_large(stage: Stage) -> None:
-    for path, send in _ways(stage):
-        for length, text in ((3 * FIRST_PAGE, None), (2, LONG)):
-            made, _ = stage.conversation(length, text)
-            assert send(path(made.id), json={"content": "Hello"}).status in (200, 201)
+def answers_after_much_and_large(stage: Stage) -> None:
+    for way in WAYS:
+        for length, text in ((3 * FIRST_PAGE, None), (4, LONG)):
+            assert way(stage, stage.conversation(length, text), "Hello", {}).status in FINE
 
 
-def sends_where_it_crashed(stage: Stage) -> None:
+def answers_where_it_crashed(stage: Stage) -> None:
     for partial_text in ("Hel", LONG, ""):
-        for path, send in _ways(stage):
-            made, _ = stage.crashed(partial_text)
-            assert send(path(made.id), json={"content": "Again"}).status in (200, 201)
+        for way in WAYS:
+            assert way(stage, stage.crashed(partial_text), "Again", {}).status in FINE
 
 
-def sends_below_an_old_head(stage: Stage) -> None:
+def answers_below_an_old_head(stage: Stage) -> None:
     """As after a select of an old version: the first read does not bring it."""
-    for path, send in _ways(stage):
+    for way in WAYS:
         made, branch = stage.conversation(3 * FIRST_PAGE)
         conversations.to_item(replace(made, head=branch[1].id)).save()
-        assert send(path(made.id), json={"content": "Again"}).status in (200, 201)
+        assert way(stage, (made, branch), "Again", {}).status in FINE
+
+
+def answers_the_same_request_again(stage: Stage) -> None:
+    for way in WAYS:
+        to, key = stage.conversation(2, LONG), {"Idempotency-Key": way.__name__}
+        stage.models.enqueue([LONG])
+        assert way(stage, to, LONG, key).status in FINE
+        assert way(stage, to, LONG, key).status in FINE
+        assert way(stage, to, LONG, key).headers["x-ratelimit-remaining"]
+
+
+def refuses_what_cannot_be_meant(stage: Stage) -> None:
+    """And says how the caller stands with the limit all the same."""
+    for way in WAYS:
+        refused = way(stage, stage.conversation(2), 5, {})
+        assert refused.status == 400
+        assert refused.headers["x-ratelimit-remaining"]
+
+
+def releases_what_is_held(stage: Stage) -> None:
+    """Where there are no credits any more, but a crashed answer holds some."""
+    for way in WAYS:
+        for partial_text in ("Hel", LONG):
+            to = stage.conversation(2)
+            stage.crashed(partial_text)
+            month = balances.period(int(time.time() * 1000))
+            balance = BalanceItem(stage.owner, keys.balance(month))
+            balance.update([BalanceItem.credits.set(0)])
+            assert way(stage, to, "Hello", {}).status == 402
+            balance.update([BalanceItem.credits.set(100)])
 
 
 def sends_what_nobody_answers(stage: Stage) -> None:
-    for path, send in _ways(stage):
+    for path, send in ((messages_path, stage.api.post), (stream_path, stage.api.stream)):
         made, _ = stage.conversation(2)
         for content in ("Be brief", LONG):
             said = {"role": "system", "content": content}
-            assert send(path(made.id), json=said).status in (200, 201)
+            assert send(path(made.id), json=said).status in FINE
 
 
-def _ways(stage: Stage) -> list[tuple[Callable[[str], str], Callable[..., Response]]]:
-    return [(messages_path, stage.api.post), (stream_path, stage.api.stream)]
+# --- What has to do with answers that are or were made
+# ----------------------------------------------
+
+
+def creates_once(stage: Stage) -> None:
+    key = {"Idempotency-Key": "once"}
+    first, second = (stage.api.post(CONVERSATIONS, headers=key).data for _ in range(2))
+    assert first == second
+
+
+def stops(stage: Stage) -> None:
+    made, _ = stage.conversation()
+    generations.begin(stage.scribe.send(made), time.time() + 60)
+    assert stage.api.post(stop_path(made.id)).data["stopped"]
+
+
+def stops_what_crashed(stage: Stage) -> None:
+    for partial_text in ("Hel", LONG):
+        made, _ = stage.crashed(partial_text)
+        assert not stage.api.post(stop_path(made.id)).data["stopped"]
+
+
+def resumes(stage: Stage) -> None:
+    for text in ("Hello", LONG):
+        made, branch = stage.conversation(2)
+        stage.models.enqueue([text])
+        *_, complete, _ = _edit(stage, (made, branch), text, {}).events()
+        seen = {"Last-Event-ID": f"{complete['data']['id']}:0"}
+        assert stage.api.stream(stream_path(made.id), method="GET", headers=seen).status == 200
+
+
+def resumes_what_crashed(stage: Stage) -> None:
+    made, (*_, answer) = stage.crashed()
+    begun = replace(answer, begun="send")
+    messages.to_item(keys.conversation(made.owner, made.number), begun).save()
+    seen = {"Last-Event-ID": f"{answer.id}:0"}
+    assert stage.api.stream(stream_path(made.id), method="GET", headers=seen).status == 200
+
+
+def chooses_between_versions(stage: Stage) -> None:
+    for text in ("Hello", LONG):
+        made, branch = stage.conversation(2, text)
+        answer = branch[1]
+        stage.models.enqueue([text])
+        _regenerate(stage, (made, branch), "", {})
+        for path in (message_path(answer.id), versions_path(answer.id)):
+            assert stage.api.get(path).status == 200
+        assert stage.api.post(select_path(answer.id)).data[0]["version"] == 1
+
+
+def chooses_an_old_version(stage: Stage) -> None:
+    """The first read does not bring it."""
+    made, branch = stage.conversation(3 * FIRST_PAGE)
+    _regenerate(stage, (made, branch[:2]), "", {})
+    assert len(stage.api.post(select_path(branch[1].id)).data) == len(branch)
+
+
+def chooses_where_it_crashed(stage: Stage) -> None:
+    for partial_text in ("Hel", LONG):
+        _, (_, answer, _) = stage.crashed(partial_text, stage.conversation(2))
+        assert len(stage.api.get(versions_path(answer.id)).data) == 2
+        assert stage.api.post(select_path(answer.id)).data[0]["id"] == answer.id
 
 
 def purges(stage: Stage) -> None:
@@ -231,7 +362,7 @@ def purges(stage: Stage) -> None:
 
 def repairs(stage: Stage) -> None:
     for partial_text in ("Hel", LONG, ""):
-        made, answer = stage.crashed(partial_text)
+        made, (*_, answer) = stage.crashed(partial_text)
         lease = {
             "pk": {"S": keys.conversation(made.owner, made.number)},
             "g": {"S": answer.id},
@@ -242,6 +373,7 @@ def repairs(stage: Stage) -> None:
 
 SCENARIOS: tuple[Scenario, ...] = (
     creates,
+    creates_once,
     lists,
     renames,
     reads_what_is_large,
@@ -251,12 +383,21 @@ SCENARIOS: tuple[Scenario, ...] = (
     deletes_a_message_that_crashed,
     deletes_a_conversation,
     deletes_what_crashed,
-    starts,
-    sends,
-    sends_after_much_and_large,
-    sends_where_it_crashed,
-    sends_below_an_old_head,
+    answers,
+    answers_after_much_and_large,
+    answers_where_it_crashed,
+    answers_below_an_old_head,
+    answers_the_same_request_again,
+    refuses_what_cannot_be_meant,
+    releases_what_is_held,
     sends_what_nobody_answers,
+    stops,
+    stops_what_crashed,
+    resumes,
+    resumes_what_crashed,
+    chooses_between_versions,
+    chooses_an_old_version,
+    chooses_where_it_crashed,
     purges,
     repairs,
 )
@@ -274,12 +415,13 @@ def calls_for_the_first_time(recorder: Recorder, credentials: Callable[[], str])
 def walk(token: Callable[[], str]) -> Done:
     """`token` makes JWTs of somebody new each time."""
     recorder, models = Recorder(), FakeModels()
-    web_engine.use(Engine(models, timing=Timing(chunk_every=0.01, renew_every=0.02, retry_wait=0)))
+    quick = Timing(chunk_every=0.01, poll=0.01, renew_every=0.02, retry_wait=0)
+    web_engine.use(Engine(models, timing=quick))
     try:
         calls_for_the_first_time(recorder, lambda: new_key()[1])
         calls_for_the_first_time(recorder, token)
         for scenario in SCENARIOS:
-            _, secret = new_key()
+            _, secret = new_key(new_account("standard"))
             caller, _ = api_keys.authenticate(secret, time.time())
             scenario(Stage(Client(recorder, secret), caller.owner, models, recorder))
     finally:

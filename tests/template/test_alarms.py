@@ -3,13 +3,17 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from inspect import getsource
+from typing import Any, get_args
 
 import pytest
 
-from tests.template.deployed import functions, only, resources, template
+from reprise.chat.messages import FinishReason
+from reprise.engine import metrics
+from tests.template.deployed import functions, only, resources, source, template
 
 FREE_METRICS = 10  # that CloudWatch watches in every account for nothing
+SERVICE = source()["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
 ALARMS = resources("AWS::CloudWatch::Alarm")
 
 
@@ -22,7 +26,7 @@ def watched(alarm: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield stat["Metric"] | {"Stat": stat["Stat"]}
 
 
-def test_errors_throttles_dead_letters_late_workers_and_the_slowest_are_watched() -> None:
+def test_errors_throttles_dead_letters_late_workers_credits_and_the_slowest_are_watched() -> None:
     seen = {
         (metric["Namespace"], metric["MetricName"], metric["Stat"])
         for alarm in ALARMS.values()
@@ -37,6 +41,7 @@ def test_errors_throttles_dead_letters_late_workers_and_the_slowest_are_watched(
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum"),
         ("AWS/Lambda", "IteratorAge", "Maximum"),
         ("AWS/Lambda", "Duration", "p99"),
+        (metrics.NAMESPACE, "CreditFailures", "Sum"),
     }
 
 
@@ -60,6 +65,14 @@ def test_the_apis_alarm_looks_at_our_own_stage() -> None:
     assert dimensions["Stage"] == {"Ref": "StageName"}
 
 
+def test_one_answer_that_is_not_settled_tells_somebody() -> None:
+    alarm = ALARMS["CreditFailures"]
+
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": SERVICE}]
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (1, 1)
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+
+
 def test_mail_is_sent_where_an_address_is_given() -> None:
     subscription = template()["Resources"]["AlarmSubscription"]
 
@@ -78,5 +91,37 @@ def test_the_dashboard_shows_what_there_is() -> None:
 
 
 def test_the_dashboard_is_among_those_that_are_free() -> None:
-    """Three of up to 50 metrics each; a search may find a metric of every function."""
-    assert len(functions()) + 12 <= 50 or pytest.fail("split the dashboard, or name its price")
+    """Three of up to 50 metrics each."""
+    assert len(list(shown())) <= 50 or pytest.fail("split the dashboard, or name its price")
+
+
+def test_the_dashboard_shows_what_the_functions_count() -> None:
+    ours = [metric for metric in shown() if metric[0] == metrics.NAMESPACE]
+    by = {
+        "Generations": {("reason", reason) for reason in get_args(FinishReason)},
+        "Refusals": {("cause", cause) for cause in metrics.CAUSES.values()},
+    }
+
+    names = {name for _, name, *_ in ours}
+    assert names == set(re.findall(r'(?:add_metric|_count)\("(\w+)"', getsource(metrics)))
+    for name in names:
+        told = {tuple(rest) for _, each, *rest in ours if each == name}
+        assert told == {("service", SERVICE, *more) for more in by.get(name, {()})}
+
+
+def shown() -> Iterator[list[str]]:
+    """The metrics of the dashboard: namespace, name, and dimensions by turns; as many times as a
+    search may find some, its own.
+    """
+    for widget in json.loads(only("AWS::CloudWatch::Dashboard")["DashboardBody"]["Fn::Sub"])[
+        "widgets"
+    ]:
+        before: list[str] = []
+        for *texts, last in widget["properties"].get("metrics", ()):
+            if not texts and isinstance(last, dict):
+                (most,) = re.findall(r", 0, (\d+)\)$", last["expression"])
+                yield from [["search", last["expression"]]] * int(most)
+                continue
+            texts += [last] if isinstance(last, str) else []
+            before = [before[n] if text == "." else text for n, text in enumerate(texts)]
+            yield before

@@ -10,8 +10,13 @@ from tests.template.deployed import Method, api, functions, methods, only, prefl
 
 # What may wait for a model, and what may be more than the 6 MB of a buffered answer.
 STREAMING = {
+    "conversations.edit_message",
     "conversations.get_conversation",
     "conversations.list_messages",
+    "conversations.list_versions",
+    "conversations.regenerate_message",
+    "conversations.resume_stream",
+    "conversations.select_version",
     "conversations.send_message",
     "conversations.start_conversation",
     "conversations.stream_message",

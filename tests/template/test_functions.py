@@ -5,8 +5,11 @@ import re
 
 from tests.template.deployed import functions, methods, only, parameter, resources, template
 
-# Who waits for a model, and pays for all the while.
-ASKING = {
+# Who waits for a model, and pays for all the while: what follows an answer does, too.
+WAITING = {
+    "ConversationsEditMessage",
+    "ConversationsRegenerateMessage",
+    "ConversationsResumeStream",
     "ConversationsSendMessage",
     "ConversationsStartConversation",
     "ConversationsStreamMessage",
@@ -17,7 +20,7 @@ WORKERS = {"WorkersPurgeConversation", "WorkersRepairGeneration"}
 def test_what_waits_for_a_model_has_half_the_memory_of_what_answers_at_once() -> None:
     memory = {name: function.properties["MemorySize"] for name, function in functions().items()}
 
-    assert {name for name, size in memory.items() if size == 512} == ASKING | {
+    assert {name for name, size in memory.items() if size == 512} == WAITING | {
         "WorkersRepairGeneration",
         "WorkersPurgeConversation",
     }

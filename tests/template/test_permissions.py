@@ -20,12 +20,16 @@ from tests.template.permissions import (
 )
 from tests.template.scenarios import Done
 
+pytestmark = pytest.mark.xdist_group("permissions")  # so that the walk is made once
+
 FUNCTIONS = sorted(functions())
 READERS = [
     "ConversationsGetConversation",
     "ConversationsGetMessage",
     "ConversationsListConversations",
     "ConversationsListMessages",
+    "ConversationsListVersions",
+    "ConversationsResumeStream",
 ]
 WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "s3:PutObject"}
 ASKING = {
@@ -95,6 +99,8 @@ def test_only_those_ask_models_that_have_to() -> None:
     asking = {name for name in FUNCTIONS if actions_of(name) & ASKING}
 
     assert asking == {
+        "ConversationsEditMessage",
+        "ConversationsRegenerateMessage",
         "ConversationsSendMessage",
         "ConversationsStartConversation",
         "ConversationsStreamMessage",

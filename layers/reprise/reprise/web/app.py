@@ -3,18 +3,23 @@ needs.
 """
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import fastapi.utils
 from aws_lambda_powertools import Logger
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from starlette.datastructures import MutableHeaders
+from fastapi.routing import APIRoute
+from starlette.datastructures import MutableHeaders, State
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from reprise.accounts.callers import Caller
 from reprise.chat.errors import Invalid, NotFound, RepriseError
+from reprise.engine import metrics
+from reprise.web.limits import Counter
 
 logger = Logger()
 
@@ -38,24 +43,45 @@ class InvalidRequest(RepriseError):
 
 
 ErrorResponse = Callable[[Request, Exception], Response]
+Identify = Callable[[Request], AbstractAsyncContextManager[Caller]]
 
 
-def create_app(error_response: ErrorResponse) -> FastAPI:
+def create_app(
+    error_response: ErrorResponse, identify: Identify, limit: str | None = None
+) -> FastAPI:
     """An app whose every error has the surface's shape.
 
     `error_response` is given a RepriseError, or any other exception for what the surface calls an
-    internal error. Answers carry X-Request-ID and may be read by pages of any origin, without
+    internal error. `identify` says who calls, before the body is read; whom it knows and refuses
+    all the same it leaves in `request.state.caller`. `limit` is the rate window that the route is
+    counted in. Answers carry X-Request-ID and may be read by pages of any origin, without
     credentials.
     """
     # no redirects: API Gateway hands on an id that ends in %2F, and no id does
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
 
+    class Route(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def identified(request: Request) -> Response:
+                async with identify(request) as caller:
+                    request.state.caller = caller
+                    if limit:
+                        request.state.counter = Counter(caller, limit)
+                    return await handle(request)
+
+            return identified
+
+    app.router.route_class = Route
+
     def known(request: Request, error: Exception) -> Response:
+        metrics.refused(error)
         return error_response(request, _as_ours(error))
 
     for kind in (RepriseError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, known)
-    app.add_middleware(_Edge, error_response=error_response)
+    app.add_middleware(_Edge, error_response=error_response, limit=limit)
     return app
 
 
@@ -97,12 +123,14 @@ def _problem(error: dict[str, Any]) -> tuple[str, str]:
 class _Edge:
     """The outermost layer: headers on everything, and an answer to whatever was not foreseen."""
 
-    def __init__(self, app: ASGIApp, error_response: ErrorResponse) -> None:
+    def __init__(self, app: ASGIApp, error_response: ErrorResponse, limit: str | None) -> None:
         self._app = app
         self._error_response = error_response
+        self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        state = request.state  # made here, for all that look at it further in
         started = False
 
         async def send_with_headers(message: Message) -> None:
@@ -113,6 +141,7 @@ class _Edge:
                 headers["X-Request-ID"] = request_id(request)
                 headers["Access-Control-Allow-Origin"] = "*"
                 headers["Access-Control-Expose-Headers"] = EXPOSED
+                headers.update(await self._limits(state))
             await send(message)
 
         try:
@@ -129,3 +158,11 @@ class _Edge:
             if started:
                 raise
             await self._error_response(request, error)(scope, receive, send_with_headers)
+
+    async def _limits(self, state: State) -> Mapping[str, str]:
+        """How the caller, once known, stands with the route's limit."""
+        caller = getattr(state, "caller", None)
+        if self._limit is None or caller is None:
+            return {}
+        counter = getattr(state, "counter", None) or Counter(caller, self._limit)
+        return await counter.headers()

@@ -1,28 +1,35 @@
-"""Who calls: the bearer token of a request, as a dependency."""
+"""Who calls: the bearer token of a request, found out before anything else of it is read."""
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
-from typing import Annotated, Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
 
 from fastapi import Depends, Request
 
-from reprise.accounts import keys
+from reprise.accounts import keys, plans
 from reprise.accounts.callers import Caller
-from reprise.chat.errors import Unauthorized
+from reprise.chat.errors import PlanRestricted, Unauthorized
 from reprise.store.accounts import ApiKey
 
 
-async def _caller(request: Request) -> AsyncGenerator[Caller, Any]:
+@asynccontextmanager
+async def bearer(request: Request) -> AsyncIterator[Caller]:
     """The account behind `Authorization: Bearer …`, an API key or a JWT, allowed to do what the
     method does.
 
-    The day of a key's last use is noted beside the request's own work, not before it.
+    The day of a key's last use is noted beside the request's own work, not before it. Raises
+    Unauthorized and Forbidden.
     """
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise Unauthorized
     caller, key = await asyncio.to_thread(_authenticate, secret.strip(), time.time())
+    plan = plans.find(caller.plan)
+    request.state.caller = caller
+    if not plan.api:
+        raise PlanRestricted(f"The plan '{caller.plan}' does not include the API")
     caller.require("read" if request.method == "GET" else "write")
     if key is None:
         yield caller
@@ -45,6 +52,11 @@ def _authenticate(secret: str, now: float) -> tuple[Caller, ApiKey | None]:
     if tokens.looks_like_jwt(secret) and (trusted := issuer.trusted()):
         return tokens.authenticate(secret, trusted, now), None
     return keys.authenticate(secret, now)
+
+
+async def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
 
 
 CurrentCaller = Annotated[Caller, Depends(_caller)]

@@ -13,9 +13,12 @@ class Stream:
 
 @dataclass(frozen=True)
 class Answers:
-    """`success` is a type that Pydantic knows, or a Stream; `error` the model of all `errors`."""
+    """`success` is a type that Pydantic knows, or a Stream; `error` the model of all `errors`;
+    `empty` are statuses without a body.
+    """
 
     status: int
     success: Any
     error: Any
     errors: tuple[int, ...]
+    empty: tuple[int, ...] = ()
