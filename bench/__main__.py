@@ -21,7 +21,9 @@ BENCHES = {
     "cold": "from a fresh interpreter to its first DynamoDB answer",
     "bytecode": "importing what `make build` ships, with its bytecode and without",
     "capacity": "DynamoDB's units and sequential calls, by the shape of the conversation",
+    "following": "an answer's readers: how far behind they are, and how soon a stop ends it",
     "latency": "what Reprise adds to a provider's answer, beside LiteLLM",
+    "limits": "turns a second of one account with credits, until they refuse one another",
     "runtime": "what the streaming runtime adds to an event",
     "streams": "200 streams at once through `make dev`",
 }

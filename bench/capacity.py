@@ -2,36 +2,40 @@
 them the model has to wait for.
 
 Units are computed from item sizes by AWS's rules (see `tests.capacity`): moto's own mean nothing. A
-turn goes through the function's own app, with a warm key, as its second request would.
+turn goes through the function's own app, with a warm key, as its second request would. The shapes'
+turns are of a plan that limits requests only; what the other limits add is a table of its own.
 """
 
 import asyncio
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import boto3
 from moto import mock_aws
 
+from bench import begin
+from bench.depth import BODIES, before, slow
 from bench.progress import Progress
 from bench.shapes import Shape, old_branch, straight, text, versions
 from bench.table import Result, Table, Target
 from local import backend, moto, template
-from reprise.accounts import accounts, keys
+from reprise.accounts import accounts, keys, plans
 from reprise.chat.ids import Mint
 from reprise.chat.messages import Conversation, Message
 from reprise.engine import turns
+from reprise.engine.asker import Asker
 from reprise.engine.begin import Options
 from reprise.engine.engine import Engine, Timing
 from reprise.llm import catalogue
+from reprise.store.balances import UNLIMITED
 from reprise.store.keys import account as partition_of
 from reprise.web import engine as web
 from tests.api import Api
-from tests.calls import Call, intercept
 from tests.capacity import Charge, Cost, measured
 from tests.models import FakeModels
 from tests.store.scribe import Scribe
@@ -44,9 +48,8 @@ PEER = {2: 6, 100: 208, 300: 620}
 ANSWER_SECONDS = 5.0  # of an answer of 800 bytes, at 40 tokens a second
 PIECES = 40
 SPEED = 4  # times as fast as it would be
-CALL_SECONDS = 0.05  # of a call before the upstream's: so long that what goes side by side overlaps
-BODIES = {"PutObject", "GetObject"}
 CHUNK = "CHUNK#"
+PLAN = "requests"  # of the shapes' account: it limits nothing but requests
 
 
 @dataclass(frozen=True)
@@ -75,23 +78,13 @@ class _Turn:
     cost: Cost
     asked: list[float] = field(default_factory=list)
 
-    def _before(self, bodies: bool) -> Cost:
-        """The calls that began before the upstream's did: of DynamoDB, or to S3 as well."""
-        return Cost(
-            calls=[
-                timed
-                for timed in self.cost.calls
-                if timed.began < self.asked[0] and (bodies or timed.call.operation not in BODIES)
-            ]
-        )
-
     @property
     def depth(self) -> int:
-        return self._before(bodies=False).round_trips
+        return before(self.cost, self.asked[0]).round_trips
 
     @property
     def calls_before(self) -> int:
-        return len(self._before(bodies=True).calls)
+        return len(before(self.cost, self.asked[0], bodies=True).calls)
 
     @property
     def units(self) -> float:
@@ -126,37 +119,43 @@ class _Turn:
 
 def run(say: Progress, plan: Plan = FULL) -> Result:
     moto.patch()
-    with mock_aws():
+    uncredited = replace(plans.find("local"), name=PLAN, allowance=UNLIMITED)
+    with mock_aws(), mock.patch.dict(plans.load(), {PLAN: uncredited}):
         backend.create(
             template.load(os.environ["AWS_REGION"], os.environ),
             boto3.client("dynamodb"),
             boto3.client("s3"),
         )
         models = FakeModels(replace(catalogue.default(), fallbacks=()))
-        timing = Timing(chunk_every=Timing.chunk_every / SPEED)
-        engine = Engine(models, timing=timing)
-        account = accounts.create(Mint(), "bench", "standard")
-        _, secret = keys.create(Mint(), account)
-        scribe = Scribe()
-        api, owner = Api(secret), partition_of(account.number)
-        api.get("/v1/chat/conversations")  # its key is noted as used, once a day
+        engine = Engine(models, timing=Timing(chunk_every=Timing.chunk_every / SPEED))
         web.use(engine)
         try:
-            measured_turns = []
-            for shape in plan.shapes:
-                say(shape.name)
-                conversation, target = shape.make(scribe, owner)
-                turn = _Turn(shape, Cost())
-                models.enqueue([partial(_note, turn), *_answer()])
-                with _slow(turn), measured() as turn.cost:
-                    if target is None:
-                        _send(api, conversation, shape.sent)
-                    else:
-                        asyncio.run(_redo(engine, secret, conversation, target))
-                measured_turns.append(turn)
+            measured_turns = _turns(say, plan, engine, models)
+            begun, begun_targets = begin.run(say, models)
         finally:
             web.use(None)
-    return Result((_table(measured_turns),), _targets(measured_turns))
+    return Result((_table(measured_turns), begun), (*_targets(measured_turns), *begun_targets))
+
+
+def _turns(say: Progress, plan: Plan, engine: Engine, models: FakeModels) -> list[_Turn]:
+    account = accounts.create(Mint(), "bench", PLAN)
+    _, secret = keys.create(Mint(), account)
+    scribe = Scribe()
+    api, owner = Api(secret), partition_of(account.number)
+    api.get("/v1/chat/conversations")  # its key is noted as used, once a day
+    measured_turns = []
+    for shape in plan.shapes:
+        say(shape.name)
+        conversation, target = shape.make(scribe, owner)
+        turn = _Turn(shape, Cost())
+        models.enqueue([partial(_note, turn), *_answer()])
+        with slow(turn.asked), measured() as turn.cost:
+            if target is None:
+                _send(api, conversation, shape.sent)
+            else:
+                asyncio.run(_redo(engine, secret, conversation, target))
+        measured_turns.append(turn)
+    return measured_turns
 
 
 def _note(turn: _Turn) -> None:
@@ -171,19 +170,6 @@ def _answer() -> Iterator[Any]:
         yield said[start : start + step]
 
 
-@contextmanager
-def _slow(turn: _Turn) -> Iterator[None]:
-    """Have every call take its time until the model is asked."""
-
-    def handle(call: Call) -> Any:
-        if not turn.asked:
-            time.sleep(CALL_SECONDS)
-        return call.proceed()
-
-    with intercept(handle):
-        yield
-
-
 def _send(api: Api, conversation: Conversation, size: int) -> None:
     path = f"/v1/chat/conversations/{conversation.id}/messages/stream"
     answer = api.stream(path, json={"content": text(size)})
@@ -192,11 +178,10 @@ def _send(api: Api, conversation: Conversation, size: int) -> None:
 
 
 async def _redo(engine: Engine, secret: str, conversation: Conversation, target: Message) -> None:
-    """As a surface would: none has a redo yet."""
+    """As a surface would."""
     caller, _ = await asyncio.to_thread(keys.authenticate, secret, time.time())
-    generation = await turns.redo(
-        engine, caller.owner, conversation.id, target.id, Options(), time.time() + 60
-    )
+    asker = Asker(caller.owner, caller.owner, UNLIMITED, time.time() + 60)
+    generation = await turns.redo(engine, asker, conversation.id, target.id, Options())
     if await generation.ended() is None:
         raise RuntimeError("the redo failed")
 
@@ -228,7 +213,9 @@ def _table(measured_turns: Sequence[_Turn]) -> Table:
         (
             "messages are 800 bytes unless said otherwise; so is the answer, which takes "
             f"{ANSWER_SECONDS:g} s ({SPEED} times as fast here)",
-            "write units: the turn's own items and index entries; chunk log: what a crash keeps",
+            "write units: the turn's own items and index entries, and the count of its request; no "
+            "credits",
+            "chunk log: what a crash keeps",
             "peer's writes: the closest peer rewrites the conversation (figures of issue 2)",
             "context: read beside the write that begins the turn, until the model's window is full",
             "one after another: DynamoDB calls that the model waits for, the key's included",

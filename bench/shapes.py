@@ -76,7 +76,7 @@ def old_branch(length: int, newer: int, size: int = 800) -> Shape:
 
 
 def _stored(conversation: Conversation, some: list[Message], head: Message) -> Conversation:
-    stored = replace(conversation, head=head.id, version=len(some))
+    stored = replace(conversation, head=head.id, version=len(some), branched=True)
     assert conversations.create(stored)
     put_all(stored, some)
     return stored
@@ -85,4 +85,4 @@ def _stored(conversation: Conversation, some: list[Message], head: Message) -> C
 def _put_versions(conversation: Conversation, parent: Message, siblings: list[Message]) -> None:
     partition = keys.conversation(conversation.owner, conversation.number)
     ids = [sibling.id for sibling in siblings]
-    VersionsItem(partition, keys.versions(parent.id), ids=ids).save()
+    VersionsItem(partition, keys.versions(parent.id, "assistant"), ids=set(ids)).save()

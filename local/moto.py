@@ -22,7 +22,7 @@ from functools import cache, wraps
 from typing import Any
 
 from moto import backends
-from moto.core import responses, utils
+from moto.core import models, responses, utils
 from moto.core.common_types import TYPE_RESPONSE
 from moto.core.responses import BaseResponse
 from moto.core.serialize import SERVICE_SPECIFIC_SERIALIZERS, JSONSerializer
@@ -100,6 +100,9 @@ _REPLACEMENTS: tuple[tuple[object, str, object], ...] = (
     # Found anew for each request, by inspecting the class and by listing a directory.
     (responses, "method_names_from_class", cache(utils.method_names_from_class)),
     (backends, "list_of_moto_modules", cache(lambda: tuple(_list_of_moto_modules()))),
+    # Each `mock_aws` registers the addresses of all services anew, for each of seven methods: for
+    # the `requests` library. boto3 is caught elsewhere, so what tests fetch without it is enough.
+    (models, "RESPONSES_METHODS", ("GET",)),
     # moto's dashboard keeps every instance there ever was; these would fill the memory.
     (Item, "__new__", staticmethod(_untracked)),
     (StreamRecord, "__new__", staticmethod(_untracked)),

@@ -1,6 +1,8 @@
 """What every test may use. The environment is set before anything of the project is imported."""
 
+import copy
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -28,9 +30,13 @@ if DYNAMODB:
     os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = DYNAMODB
 
 import boto3
+import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+from moto.s3.models import s3_backends
 
 from local import backend, moto, template
 
@@ -38,9 +44,29 @@ from local import backend, moto, template
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
+# The models of services are read from disk once, and not again by each session.
+botocore.session.create_loader = cache(botocore.session.create_loader)
+
 moto.patch()
 DESIGN = template.load(os.environ["AWS_REGION"], os.environ)
 SESSION = boto3.Session()
+
+
+MATRIX = "test_fault_matrix"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say of the fault matrix how many cases were played, and of which faults."""
+    played: Counter[str] = Counter()
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            _, _, case = report.nodeid.partition("::")
+            if MATRIX in report.nodeid and report.when == "call" and case.endswith("]"):
+                upstream = f"{MATRIX}_upstreams" in report.nodeid
+                played["upstream" if upstream else case.rpartition("-")[2][:-1]] += 1
+    if played:
+        faults = ", ".join(f"{fault} {count}" for fault, count in sorted(played.items()))
+        terminalreporter.write_line(f"fault matrix: {played.total()} cases: {faults}")
 
 
 @contextmanager
@@ -48,12 +74,36 @@ def _aws() -> Iterator[None]:
     # it leaves endpoints alone that are not AWS's
     with mock_aws(config={"core": {"mock_credentials": False}}):
         boto3.DEFAULT_SESSION = SESSION  # moto's new one would read all models of services anew
-        client, bucket = _client("dynamodb"), _client("s3")
         if DYNAMODB:
+            client = _client("dynamodb")
             with suppress(client.exceptions.ResourceNotFoundException):
                 client.delete_table(TableName=os.environ["TABLE_NAME"])
-        backend.create(DESIGN, client, bucket)
+            backend.create(DESIGN, client, _client("s3"))
+        else:
+            _moto_has(copy.deepcopy(_empty()))
         yield
+
+
+@cache
+def _empty() -> tuple[Any, Any]:
+    """The table and the bucket as moto keeps them. Asked for over and over by the calls that make
+    them, they took half of the time of most tests.
+    """
+    backend.create(DESIGN, _client("dynamodb"), _client("s3"))
+    tables, buckets = _moto()
+    return copy.deepcopy((tables.tables, buckets.buckets))
+
+
+def _moto_has(stored: tuple[Any, Any]) -> None:
+    tables, buckets = _moto()
+    tables.tables, buckets.buckets = stored
+
+
+def _moto() -> tuple[Any, Any]:
+    return (
+        dynamodb_backends[DEFAULT_ACCOUNT_ID][os.environ["AWS_REGION"]],
+        s3_backends[DEFAULT_ACCOUNT_ID]["aws"],
+    )
 
 
 @cache

@@ -4,16 +4,21 @@ not depend on the machine. None on time: those are for whoever reads the tables.
 
 import importlib
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import Any, cast
 
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 from bench.__main__ import BENCHES, main
 from bench.client import Answer
 from bench.progress import Progress
 from bench.statistic import percentile
 from bench.table import Result, Table, Target, verdicts
+from tests.calls import Call
 
 
 @cache
@@ -43,13 +48,56 @@ def test_a_capacity_table_tells_a_turns_units_calls_and_depth() -> None:
     from bench import capacity
 
     plan = replace(capacity.SMALLEST, shapes=capacity.SMALLEST.shapes[:1])
-    (table,) = capacity.run(Progress("capacity", io.StringIO()), plan).tables
+    table, _ = capacity.run(Progress("capacity", io.StringIO()), plan).tables
 
     row = dict(zip(table.columns, table.rows[0], strict=True))
     assert row["conversation"] == "2 messages"
     assert row["peer's writes"] == 6
     assert row["one after another"] == 3  # the key, the conversation, the begin
     assert row["S3"] == 0
+
+
+def test_a_begin_with_everything_is_told_for_every_way_of_asking() -> None:
+    _, table = smallest("capacity").tables
+
+    assert [row[0] for row in table.rows] == ["start", "send", "regenerate", "edit"]
+    for cells in table.rows:
+        row = dict(zip(table.columns, cells, strict=True))
+        assert row["in writes"] == 1
+        assert row["+ request count"] == 1
+
+
+def test_readers_and_stops_are_told_beside_what_reading_costs() -> None:
+    stops, readers, units = smallest("following").tables
+
+    assert [row[0] for row in stops.rows][-1] == "the stream's end"
+    assert [row[:2] for row in readers.rows] == [("3", 0)]
+    assert units.rows[0][-2:] == (1, 2)  # while nothing comes, a look is for news and for the lease
+
+
+def transaction(
+    token: str, item: str, meanwhile: Callable[..., Any] = lambda *_: "written"
+) -> Call:
+    """One that writes an item; `meanwhile` is what the table does."""
+    put = {"Put": {"Item": {"pk": {"S": "USER#u"}, "sk": {"S": item}}}}
+    request = {"TransactItems": [put], "ClientRequestToken": token}
+    return Call("TransactWriteItems", request, cast(BaseClient, None), meanwhile)
+
+
+def test_transactions_conflict_for_as_long_as_one_of_them_has_the_item() -> None:
+    from bench.limits import Conflicts
+
+    conflicts = Conflicts(seconds=0)
+
+    def others(*_: Any) -> str:
+        with pytest.raises(ClientError, match="TransactionCanceled"):
+            conflicts.answer(transaction("second", "BALANCE"))
+        assert conflicts.answer(transaction("third", "PROFILE")) == "written"
+        return "written first"
+
+    assert conflicts.answer(transaction("first", "BALANCE", others)) == "written first"
+    assert conflicts.answer(transaction("second", "BALANCE")) == "written"
+    assert conflicts.met == {"second": 1}
 
 
 def test_functions_are_imported_with_bytecode_without_and_beside_the_bare_import() -> None:
