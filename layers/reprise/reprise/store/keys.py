@@ -11,11 +11,14 @@ FIRST_MESSAGE = "M#"
 CHUNK = "CHUNK#"
 VERSIONS = "V#"
 PROFILE = "PROFILE"
+AGENT = "AGENT"
 NAME = "NAME"
 KEY = "KEY"
 SUBJECT = "SUB"
 CLAIM = "IDEM"
 WINDOW = "RATE"
+SESSION = "SESSION"
+CORPUS = "CORPUS"
 
 
 def account(number: int) -> str:
@@ -41,6 +44,42 @@ def api_key_of_account(key_id: str) -> str:
 def subject(digest: str) -> str:
     """Partition of a user of an issuer of JWTs, by the SHA-256 of who they are there."""
     return f"SUB#{digest}"
+
+
+def session(digest: str) -> str:
+    """Partition of a cookie session, by the SHA-256 of its secret in hexadecimal."""
+    return f"SESSION#{digest}"
+
+
+def anonymous(digest: str) -> str:
+    """The owner that an anonymous session is, by the same."""
+    return f"ANON#{digest}"
+
+
+def agent(agent_id: str) -> str:
+    """Partition of an agent, and as `owner` the beginning of the partitions of conversations that
+    the public has with it.
+    """
+    return f"AGENT#{agent_id}"
+
+
+def agent_of_account(agent_id: str) -> str:
+    return f"AGENT#{agent_id}"
+
+
+def public_agent(owner: str) -> str | None:
+    """The id of the agent whose public owns something; None where the owner is somebody."""
+    return owner.removeprefix(agent("")) if owner.startswith(agent("")) else None
+
+
+def conversations_with(owner: str, agent_id: str) -> str:
+    """Partition of the index `by_agent`: an owner's conversations with an agent."""
+    return f"{owner}#AGENT#{agent_id}"
+
+
+def conversations_of(owner: str, end_user: str) -> str:
+    """Partition of the index `by_end_user`: those that an owner's end user has."""
+    return f"{owner}#END#{end_user}"
 
 
 def conversation(owner: str, number: int) -> str:
@@ -95,3 +134,27 @@ def split_conversation(partition: str) -> tuple[str, int]:
     """Owner and number of a conversation's partition."""
     owner, _, number = partition.rpartition("#CONV#")
     return owner, int(number)
+
+
+def corpus(corpus_id: str) -> str:
+    """Partition of a corpus, and sort key of the entry that lists it among its account's."""
+    return f"CORPUS#{corpus_id}"
+
+
+def document(number: int) -> str:
+    return f"DOC#{number:016d}"
+
+
+def corpus_files(corpus_id: str) -> str:
+    """Prefix in the bucket of what a corpus keeps there."""
+    return f"corpora/{corpus_id}/"
+
+
+def corpus_document(corpus_id: str, name: str) -> str:
+    """Where a document lies in the bucket as it was given; `name` is no other's."""
+    return f"{corpus_files(corpus_id)}documents/{name}"
+
+
+def corpus_index(corpus_id: str, name: str) -> str:
+    """Where an index of a corpus lies in the bucket; `name` is no other's."""
+    return f"{corpus_files(corpus_id)}indexes/{name}"
