@@ -24,8 +24,19 @@ requests = { conversations = 30, uploads = 5 }
 
 
 def test_there_are_the_plans_that_the_documentation_names() -> None:
-    assert plans.names() == list(plans.load()) == ["free", "standard", "local"]
+    assert plans.names() == ["free", "standard", "local"]
     assert DEFAULT_PLAN == "standard"
+
+
+def test_sessions_of_nobody_have_one_of_their_own_which_is_no_accounts() -> None:
+    assert list(plans.load()) == [*plans.names(), plans.ANONYMOUS]
+    anonymous = plans.find(plans.ANONYMOUS)
+    assert not anonymous.api
+    assert not anonymous.allowance.limited
+    assert {scope for scope, most in anonymous.requests.items() if most} == {
+        "opey_stream",
+        "opey_regenerate",
+    }
 
 
 def test_the_standard_plan_is_that_of_the_contracts() -> None:
@@ -50,12 +61,23 @@ def test_the_free_plan_has_no_api() -> None:
 def test_the_documentation_says_what_they_allow() -> None:
     text = (ROOT / "docs/plans.md").read_text()
 
-    for plan in plans.load().values():
+    for plan in map(plans.find, plans.names()):
         allowance = plan.allowance
         limits = [plan.requests["conversations"], allowance.concurrent, allowance.credits]
         told = ["not limited" if limit is None else f"{limit:,}" for limit in limits]
         api = "yes" if plan.api else "no"
         assert f"| {' | '.join([f'`{plan.name}`', api, *told])} |\n" in text
+
+
+def test_the_documentation_says_how_often_each_surface_may_be_asked() -> None:
+    text = (ROOT / "docs/plans.md").read_text()
+
+    scopes = ["conversations", "chatbase", "opey_stream", "opey_regenerate", "fixie"]
+    for plan in plans.load().values():
+        assert list(plan.windows) == scopes
+        assert [plan.windows[scope] for scope in scopes] == [3600, 10, 60, 60, 60]
+        told = [f"{plan.requests[scope]:,}" if plan.requests[scope] else "–" for scope in scopes]
+        assert f"| {' | '.join([f'`{plan.name}`', *told])} |\n" in text
 
 
 def test_what_is_written_is_what_a_plan_allows() -> None:

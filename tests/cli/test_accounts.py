@@ -34,8 +34,9 @@ def test_it_may_be_on_another_plan(reprise: Reprise, plan: str) -> None:
     assert account["plan"] == {"S": plan}
 
 
-def test_a_plan_that_there_is_not_is_refused(reprise: Reprise) -> None:
-    refused = reprise("accounts", "create", "ada", "--plan", "gold")
+@pytest.mark.parametrize("plan", ["gold", "anonymous"])  # which is of sessions without an account
+def test_a_plan_that_there_is_not_is_refused(reprise: Reprise, plan: str) -> None:
+    refused = reprise("accounts", "create", "ada", "--plan", plan)
 
     assert refused.status == 1
     assert refused.err == "reprise: plan: there are free, standard, local\n"
@@ -77,7 +78,7 @@ def test_a_name_has_to_be_given(reprise: Reprise) -> None:
 
 def test_help_names_the_plans_that_there_are(reprise: Reprise) -> None:
     for verb in ("create", "plan"):
-        assert ", ".join(plans.load()) in reprise("accounts", verb, "--help").out
+        assert ", ".join(plans.names()) in reprise("accounts", verb, "--help").out
 
 
 # Another plan
@@ -96,11 +97,12 @@ def test_an_account_is_put_on_another_plan_with_its_keys(reprise: Reprise) -> No
     assert api.get(CONVERSATIONS).status == 200
 
 
-def test_a_plan_that_there_is_not_leaves_it_where_it_is(reprise: Reprise) -> None:
+@pytest.mark.parametrize("plan", ["gold", "anonymous"])
+def test_a_plan_that_there_is_not_leaves_it_where_it_is(reprise: Reprise, plan: str) -> None:
     reprise("accounts", "create", "ada")
     before = everything_stored()
 
-    refused = reprise("accounts", "plan", "ada", "gold")
+    refused = reprise("accounts", "plan", "ada", plan)
 
     assert refused.status == 1
     assert refused.err == "reprise: plan: there are free, standard, local\n"

@@ -1,5 +1,6 @@
 """`reprise --local`: on the table of the running `make dev`."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,6 +57,19 @@ def test_accounts_are_made_there_too(server: DevServer) -> None:
     secret = reprise(server, "keys", "create", "--account", "ada").stdout.strip()
 
     assert status_with(server, secret) == 200
+
+
+def test_corpora_are_kept_there(server: DevServer, tmp_path: Path) -> None:
+    (tmp_path / "tea.md").write_text("# Tea\n\nAt four.")
+    account = ("--account", "local")
+    corpus = reprise(server, "corpora", "create", *account, "--name", "Tea").stdout.strip()
+
+    added = reprise(server, "corpora", "add", *account, corpus, str(tmp_path / "tea.md"))
+    listed = reprise(server, "corpora", "list", *account).stdout
+    deleted = reprise(server, "corpora", "delete", *account, corpus)
+
+    assert (added.returncode, deleted.returncode) == (0, 0)
+    assert re.search(rf"^{corpus}  \S+ +1 +1  Tea$", listed, re.MULTILINE)
 
 
 def test_without_make_dev_it_says_what_to_do(server: DevServer) -> None:

@@ -31,7 +31,20 @@ def test_a_table_that_there_is_not_is_named(reprise: Reprise) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("accounts",), ("keys",), ("keys", "create"), ("keys", "revoke"), ("credits",), ("x",)],
+    [
+        (),
+        ("accounts",),
+        ("agents",),
+        ("agents", "put", "--account", "ada"),
+        ("agents", "list"),
+        ("corpora",),
+        ("corpora", "add"),
+        ("credits",),
+        ("keys",),
+        ("keys", "create"),
+        ("keys", "revoke"),
+        ("x",),
+    ],
 )
 def test_half_a_command_is_answered_with_its_usage(
     reprise: Reprise, arguments: tuple[str, ...]
@@ -43,7 +56,8 @@ def test_half_a_command_is_answered_with_its_usage(
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--help",), ("keys", "--help"), ("keys", "create", "--help")]
+    "arguments",
+    [("--help",), ("keys", "--help"), ("keys", "create", "--help"), ("agents", "put", "--help")],
 )
 def test_help_is_given(reprise: Reprise, arguments: tuple[str, ...]) -> None:
     assert reprise(*arguments).status == 0

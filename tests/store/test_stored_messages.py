@@ -1,5 +1,6 @@
 """Messages come back as they were stored, however large, and are found in one round trip."""
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from reprise.chat.messages import Hold, Message, Text, ToolCall, ToolResult, Usa
 from reprise.store import bodies, conversations, generations, keys, messages
 from reprise.store.items import ConversationItem, LeaseItem, MessageItem
 from reprise.store.table import Item, get
+from tests.api import aws_client
 from tests.capacity import measured
 from tests.chat.strategies import milliseconds, numbers, parts
 from tests.faults import EVERY, Fault, answering, faults
@@ -110,7 +112,7 @@ def body_of(size: int, *, of: str = "x") -> str:
 
 def objects() -> list[str]:
     """Keys of all that lies in the bucket."""
-    listed = bodies._client().list_objects_v2(Bucket=bodies._bucket())
+    listed = aws_client("s3").list_objects_v2(Bucket=os.environ["BUCKET_NAME"])
     return [entry["Key"] for entry in listed.get("Contents", ())]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from reprise.accounts.plans import find
 from reprise.chat.messages import Conversation, Message, Usage
-from reprise.store import generations
+from reprise.store import generations, keys
 from reprise.store.claims import Claim
 from tests.capacity import Cost, measured
 from tests.store.payer import Payer
@@ -60,6 +60,27 @@ def test_a_turn_costs_nothing_but_its_own_items(scribe: Scribe) -> None:
         units[kind] = units.get(kind, 0) + charge.write_units
     # the message, its answer twice; the lease taken and given up; the index entry moved
     assert units == {"META": 2, "M": 6, "lease": 4, "by_owner": 2}
+
+
+@pytest.mark.parametrize(
+    ("said", "units"),
+    [
+        ({}, 14),
+        ({"owner": keys.agent("support"), "agent": "support"}, 14),
+        ({"agent": "support"}, 16),
+        ({"agent": "support", "end_user": "x" * 128}, 18),
+    ],
+    ids=["no agent", "the public's", "an agent", "an end user"],
+)
+def test_a_list_that_a_conversation_is_in_costs_two_units_a_turn(
+    scribe: Scribe, said: dict[str, str], units: int
+) -> None:
+    """Its entry moves: a delete and a put."""
+    cost = turn(scribe, scribe.stored(**said), None)
+
+    assert cost.write_units == units
+    indexes = [charge.what for charge in cost.charges if charge.what.startswith("by_")]
+    assert len(indexes) == units - 12
 
 
 def test_a_redo_costs_no_more_than_a_turn(scribe: Scribe) -> None:

@@ -50,9 +50,9 @@ def put_on(account: Account, plan: str) -> None:
 
 
 def check_plan(plan: str) -> None:
-    """Raises Invalid for one that there is not."""
-    if plan not in plans.load():
-        raise Invalid("plan", f"there are {', '.join(plans.load())}")
+    """Raises Invalid for one that an account cannot be on."""
+    if plan not in plans.load().keys() - {plans.ANONYMOUS}:
+        raise Invalid("plan", f"there are {', '.join(plans.names())}")
 
 
 def of_subject(mint: Mint, issuer: str, subject: str) -> Subject:

@@ -11,12 +11,21 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 @dataclass(frozen=True)
 class Caller:
-    """An account that identified itself. `owner` is the partition its things live in."""
+    """Who asks: an account that identified itself, or somebody without one. `owner` is the
+    partition where their things live, `payer` the account's on whose plan they are, and `subject`
+    whose requests are counted together: both the owner where they are not given.
+    """
 
     account_id: str
     owner: str
     plan: str
     scopes: frozenset[str]
+    payer: str = ""
+    subject: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "payer", self.payer or self.owner)
+        object.__setattr__(self, "subject", self.subject or self.owner)
 
     def require(self, scope: Scope) -> None:
         """Raises Forbidden."""

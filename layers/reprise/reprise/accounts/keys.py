@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from reprise.accounts.callers import SCOPES, Caller
-from reprise.chat.errors import Invalid, NotFound, Unauthorized
+from reprise.chat.errors import Expired, Invalid, NotFound, Unauthorized
 from reprise.chat.ids import Mint, number_of
 from reprise.store import accounts as store
 from reprise.store import keys
@@ -53,10 +53,14 @@ def create(
 
 
 def authenticate(secret: str, now: float) -> tuple[Caller, ApiKey]:
-    """The caller behind a secret, in one read. Raises Unauthorized: unknown, revoked or expired."""
+    """The caller behind a secret, in one read. Raises Unauthorized for one that is unknown or
+    revoked, Expired.
+    """
     key = store.key_by_digest(digest(secret))
-    if key is None or key.revoked or (key.expires is not None and key.expires <= now):
+    if key is None or key.revoked:
         raise Unauthorized
+    if key.expires is not None and key.expires <= now:
+        raise Expired
     return Caller(key.account_id, key.owner, key.plan, key.scopes), key
 
 

@@ -1,4 +1,6 @@
-"""The plans that an account may be on. `plans.toml` is read when first asked for."""
+"""The plans that accounts are on, and the one of nobody's sessions. `plans.toml` is read when first
+asked for.
+"""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
     from reprise.store.balances import Allowance
 
 DEFAULT_PLAN = "standard"
+ANONYMOUS = "anonymous"  # of sessions without an account, and never an account's
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,10 @@ def find(name: str) -> Plan:
 
 
 def names() -> list[str]:
-    """Of all plans. Does not load the store: the command line asks before it knows its table."""
-    return list(_toml(_text())["plans"])
+    """Of the plans that an account may be on. Does not load the store: the command line asks before
+    it knows its table.
+    """
+    return [name for name in _toml(_text())["plans"] if name != ANONYMOUS]
 
 
 def parse(text: str) -> Mapping[str, Plan]:

@@ -2,6 +2,8 @@
 surface.
 """
 
+from typing import Literal
+
 
 class RepriseError(Exception):
     """The root: a request that cannot be served."""
@@ -11,12 +13,24 @@ class Unauthorized(RepriseError):
     """No credentials, or none that are known and still valid."""
 
 
+class NoneGiven(Unauthorized):
+    """No credentials at all, or of a kind that is not taken here."""
+
+
+class Expired(Unauthorized):
+    """Credentials that were good once."""
+
+
 class Forbidden(RepriseError):
     """Known credentials that do not allow this."""
 
 
 class PlanRestricted(Forbidden):
     """An account whose plan does not include the API."""
+
+
+class OtherEndUser(Forbidden):
+    """A conversation that the account has for another of its end users than the one named."""
 
 
 class NotFound(RepriseError):
@@ -34,6 +48,10 @@ class Invalid(RepriseError):
         super().__init__(f"{field}: {problem}")
         self.field = field
         self.problem = problem
+
+
+class NotAnAnswer(RepriseError):
+    """A message that is there, where one of an assistant is wanted."""
 
 
 class Conflict(RepriseError):
@@ -73,6 +91,16 @@ class TooManyRunning(RepriseError):
 
 class NoCredits(RepriseError):
     """The account's credits of this month do not pay for the answer."""
+
+
+class NothingToRedo(RepriseError):
+    """There is nothing that could be done again: the conversation is `empty`, the target is the
+    `last` message, or there is `no question` before it.
+    """
+
+    def __init__(self, why: Literal["empty", "last", "no question"]) -> None:
+        super().__init__(f"nothing to redo: {why}")
+        self.why = why
 
 
 class UpstreamFailed(RepriseError):

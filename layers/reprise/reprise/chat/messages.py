@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 Role = Literal["system", "user", "assistant"]
 State = Literal["in-progress", "done", "stopped", "error"]
 FinishReason = Literal["stop", "length", "tool-calls", "stopped", "deadline", "error"]
+Feedback = Literal["positive", "negative"]
 
 ROLES: tuple[str, ...] = get_args(Role)
 MAX_TEXT = 1_000_000  # characters of a message, on every surface
@@ -51,6 +52,10 @@ class Usage:
     def total(self) -> int:
         return self.input + self.output
 
+    def __add__(self, other: "Usage") -> "Usage":
+        estimated = self.estimated or other.estimated
+        return Usage(self.input + other.input, self.output + other.output, estimated)
+
 
 @dataclass(frozen=True)
 class Hold:
@@ -69,7 +74,8 @@ class Message:
     `path` stands for the branch up to here; an answer in progress has its parent's. `before` is the
     head that a redo replaced, kept until the answer ends so that a failed redo can give it back, as
     is `hold`. An answer knows how its turn was `begun` and, once it has ended, how many `events`
-    made it. `version` counts from 1 among `versions` where somebody looked.
+    made it, and its `cost` in credits, whether or not they are limited (None where nobody knows who
+    answered). `version` counts from 1 among `versions` where somebody looked.
     Times are milliseconds since the Unix epoch.
     """
 
@@ -91,6 +97,8 @@ class Message:
     begun: Begin | None = None
     events: int | None = None
     hold: Hold | None = None
+    cost: int | None = None
+    feedback: Feedback | None = None
     version: int = 1
     versions: int = 1
 
@@ -107,12 +115,35 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Addition:
+    """What is wanted beside what the agent has of its own: `instructions` behind its own ones, and
+    a `corpus`, by its id. None is nothing said, an empty text is "none".
+    """
+
+    instructions: str | None = None
+    corpus: str | None = None
+
+    def over(self, other: "Addition") -> "Addition":
+        """This, and of another one what this says nothing of."""
+        return Addition(
+            other.instructions if self.instructions is None else self.instructions,
+            other.corpus if self.corpus is None else self.corpus,
+        )
+
+
+NO_ADDITION = Addition()
+
+
+@dataclass(frozen=True)
 class Conversation:
     """A tree of messages. `head` is the tip of the shown branch, None while there is no message.
 
     `owner` is the partition it lives in: see `store.keys`. `version` moves with every new head;
     `activity` is when it last got a message or a new title, in milliseconds like `created`.
-    `branched`: some message has or had siblings.
+    `branched`: some message has or had siblings. `thread` is its client's own name for it.
+    `agent` is the id of the agent that it was begun with, None where nobody named one; `end_user`
+    whom the account has it for, in the account's own words. They stay as they are, as does the
+    `addition` to what the agent has, for every answer in it.
     """
 
     number: int
@@ -125,6 +156,10 @@ class Conversation:
     activity: int
     model: str | None = None
     branched: bool = False
+    thread: str | None = None
+    agent: str | None = None
+    end_user: str | None = None
+    addition: Addition = NO_ADDITION
 
 
 @dataclass(frozen=True)
@@ -144,6 +179,13 @@ class Lease:
 def price(unit: int, usage: Usage | None) -> int:
     """Credits of an answer: `unit` for each thousand tokens that were begun."""
     return -(-usage.total // 1000) * unit if usage else 0
+
+
+def open_calls(parts: Iterable[Part]) -> list[ToolCall]:
+    """The calls that have no result yet."""
+    told = list(parts)
+    given = {part.id for part in told if isinstance(part, ToolResult)}
+    return [part for part in told if isinstance(part, ToolCall) and part.id not in given]
 
 
 def path_hash(parent: bytes, role: Role, text: str) -> bytes:

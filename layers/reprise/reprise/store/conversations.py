@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pynamodb.expressions.update import Action
 
 from reprise.chat.ids import conversation_of, milliseconds_of
-from reprise.chat.messages import Conversation, Lease
+from reprise.chat.messages import Addition, Conversation, Lease
 from reprise.store import bodies, keys
 from reprise.store.claims import Claim
 from reprise.store.items import CHUNKS_KEPT, ConversationItem, LeaseItem, MessageItem
@@ -36,14 +36,40 @@ def to_item(conversation: Conversation) -> ConversationItem:
         activity=conversation.activity,
         model=conversation.model,
         branched=conversation.branched or None,
+        thread=conversation.thread,
+        agent=_partition_by_agent(conversation),
+        end_user=_partition_by_end_user(conversation),
+        instructions=conversation.addition.instructions,
+        corpus=conversation.addition.corpus,
     )
 
 
+def _partition_by_agent(conversation: Conversation) -> str | None:
+    """None where the owner says it already: what the public of an agent has with it."""
+    if conversation.agent is None or keys.public_agent(conversation.owner):
+        return None
+    return keys.conversations_with(conversation.owner, conversation.agent)
+
+
+def _partition_by_end_user(conversation: Conversation) -> str | None:
+    if conversation.end_user is None:
+        return None
+    return keys.conversations_of(conversation.owner, conversation.end_user)
+
+
 def from_item(item: ConversationItem) -> Conversation:
+    """Also of an index's entry, which has neither head nor version."""
+    owner, number = keys.split_conversation(item.pk)
+    agent = keys.public_agent(owner)
+    if item.agent is not None:
+        agent = item.agent.removeprefix(keys.conversations_with(owner, ""))
+    end_user = None
+    if item.end_user is not None:
+        end_user = item.end_user.removeprefix(keys.conversations_of(owner, ""))
     return Conversation(
-        number=keys.split_conversation(item.pk)[1],
+        number=number,
         id=item.id,
-        owner=item.owner,
+        owner=owner,
         title=item.title,
         head=item.head,
         version=int(item.version or 0),
@@ -51,6 +77,10 @@ def from_item(item: ConversationItem) -> Conversation:
         activity=int(item.activity),
         model=item.model,
         branched=bool(item.branched),
+        thread=item.thread,
+        agent=agent,
+        end_user=end_user,
+        addition=Addition(item.instructions, item.corpus),
     )
 
 
@@ -107,16 +137,15 @@ def page(owner: str, offset: int, limit: int) -> tuple[list[Conversation], int]:
             select="ALL_PROJECTED_ATTRIBUTES" if wanted > 0 else "COUNT",
         )
         items = data.get("Items", [])
-        shown += [_listed(raw) for raw in items[max(0, offset - total) :]] if wanted > 0 else []
+        if wanted > 0:
+            shown += [
+                from_item(ConversationItem.from_raw_data(raw))
+                for raw in items[max(0, offset - total) :]
+            ]
         total += data["Count"]
         start = data.get("LastEvaluatedKey")
         if not start:
             return shown, total
-
-
-def _listed(raw: dict[str, dict[str, object]]) -> Conversation:
-    """A conversation as the index has it: without head and version."""
-    return from_item(ConversationItem.from_raw_data({**raw, "version": {"N": "0"}}))
 
 
 def rename(conversation: Conversation, title: str, now_ms: int) -> Conversation | None:

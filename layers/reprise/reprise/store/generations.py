@@ -340,7 +340,9 @@ def _drop_version(transaction: Transaction, partition: str, answer: Message) -> 
 
 
 def _final(item: MessageItem) -> list[Action]:
-    """Set everything that an ending changes; `hidden` is another's and stays as it is."""
+    """Set everything that an ending changes; `hidden` and `feedback` are another's and stay as they
+    are.
+    """
     values: tuple[tuple[Attribute[Any], Any], ...] = (
         (MessageItem.path, item.path),
         (MessageItem.state, item.state),
@@ -354,6 +356,7 @@ def _final(item: MessageItem) -> list[Action]:
         (MessageItem.output_tokens, item.output_tokens),
         (MessageItem.estimated, item.estimated),
         (MessageItem.events, item.events),
+        (MessageItem.cost, item.cost),
         (MessageItem.before, None),
         (MessageItem.payer, None),
         (MessageItem.unit, None),

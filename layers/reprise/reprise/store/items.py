@@ -21,6 +21,8 @@ LEASE_KEPT = 3600  # seconds behind its expiry: then the table drops it, and a w
 
 
 class ConversationItem(Item, discriminator="C"):
+    """`agent` and `end_user` are partitions of their indexes: see `keys`."""
+
     id = UnicodeAttribute()
     owner = UnicodeAttribute()
     title = UnicodeAttribute(null=True)
@@ -30,6 +32,11 @@ class ConversationItem(Item, discriminator="C"):
     activity = NumberAttribute()
     model = UnicodeAttribute(null=True)
     branched = BooleanAttribute(attr_name="br", null=True)
+    thread = UnicodeAttribute(null=True)
+    agent = UnicodeAttribute(null=True)
+    end_user = UnicodeAttribute(null=True)
+    instructions = UnicodeAttribute(null=True)
+    corpus = UnicodeAttribute(null=True)
 
 
 class MessageItem(Item, discriminator="M"):
@@ -58,6 +65,8 @@ class MessageItem(Item, discriminator="M"):
     events = NumberAttribute(attr_name="n", null=True)
     payer = UnicodeAttribute(attr_name="hp", null=True)
     unit = NumberAttribute(attr_name="hu", null=True)
+    cost = NumberAttribute(attr_name="c", null=True)
+    feedback = UnicodeAttribute(attr_name="fb", null=True)
 
 
 class LeaseItem(Item, discriminator="L"):

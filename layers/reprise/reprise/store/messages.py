@@ -4,8 +4,9 @@ looks.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import cast
+from typing import Any, cast
 
+from pynamodb.attributes import Attribute
 from pynamodb.expressions.update import Action
 
 from reprise.chat.events import dump_parts, load_parts
@@ -13,6 +14,7 @@ from reprise.chat.ids import milliseconds_of
 from reprise.chat.messages import (
     Begin,
     Conversation,
+    Feedback,
     FinishReason,
     Hold,
     Lease,
@@ -69,6 +71,8 @@ def to_item(partition: str, message: Message) -> MessageItem:
         events=message.events,
         payer=message.hold.payer if message.hold else None,
         unit=message.hold.unit if message.hold else None,
+        cost=message.cost,
+        feedback=message.feedback,
     )
 
 
@@ -96,6 +100,8 @@ def from_item(item: MessageItem) -> Message:
         begun=cast("Begin | None", item.begun),
         events=_whole(item.events),
         hold=Hold(item.payer, _whole(item.unit)) if item.payer else None,
+        cost=_whole(item.cost),
+        feedback=cast("Feedback | None", item.feedback),
     )
 
 
@@ -220,6 +226,23 @@ def first_answer(owner: str, number: int, message_id: str) -> str | None:
     return next((answer.id for answer in answers if answer.shown), None)
 
 
+def amend(conversation: Conversation, before: Message, after: Message) -> bool:
+    """Store other parts of a message. False where it is not any more as it was `before`."""
+    partition = keys.conversation(conversation.owner, conversation.number)
+    item = to_item(partition, after)
+    values: list[tuple[Attribute[Any], Any]] = [
+        (MessageItem.text, item.text),
+        (MessageItem.body, item.body),
+        (MessageItem.blob, item.blob),
+        (MessageItem.updated, max(item.updated, before.updated + 1)),
+    ]
+    actions: list[Action] = [
+        attribute.remove() if value is None else attribute.set(value) for attribute, value in values
+    ]
+    same = (MessageItem.updated == before.updated) & (MessageItem.state == before.state)
+    return write(lambda: item.update(actions, same))
+
+
 def find_many(conversation: Conversation, ids: list[str]) -> Found:
     """Messages of a conversation by their ids, with it and its lease, a hundred at a time."""
     partition = keys.conversation(conversation.owner, conversation.number)
@@ -228,6 +251,17 @@ def find_many(conversation: Conversation, ids: list[str]) -> Found:
     for start in range(0, len(wanted), 100):
         items += get_many(wanted[start : start + 100]).values()
     return _found(items, at_end=True)
+
+
+def rate(conversation: Conversation, message_id: str, feedback: Feedback | None) -> bool:
+    """Note what somebody thinks of a message, or that they do not any more. False when it is
+    gone.
+    """
+    partition = keys.conversation(conversation.owner, conversation.number)
+    item = MessageItem(partition, keys.message(message_id))
+    mark = MessageItem.feedback
+    actions: list[Action] = [mark.remove() if feedback is None else mark.set(feedback)]
+    return write(lambda: item.update(actions, MessageItem.pk.exists()))
 
 
 def hide(conversation: Conversation, message: Message) -> bool:

@@ -21,6 +21,7 @@ from pynamodb.models import Model
 
 CONFLICT_RETRIES = 5
 UNCLEAR_RETRIES = 1
+_LISTED = ("id", "title", "model", "created", "kind")  # what lists show of a conversation
 STORE_ERRORS = (PynamoDBException, BotoCoreError, ClientError)  # table or bucket cannot be had
 _RETRIED = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
@@ -32,9 +33,31 @@ class ByOwner(GlobalSecondaryIndex["Item"]):  # type: ignore[no-untyped-call]
 
     class Meta:
         index_name = "by_owner"
-        projection = IncludeProjection(["id", "title", "model", "created", "kind"])
+        projection = IncludeProjection([*_LISTED, "agent", "end_user"])
 
     owner = UnicodeAttribute(hash_key=True)
+    activity = NumberAttribute(range_key=True)
+
+
+class ByAgent(GlobalSecondaryIndex["Item"]):  # type: ignore[no-untyped-call]
+    """An owner's conversations with an agent. Only those are in it that name their agent."""
+
+    class Meta:
+        index_name = "by_agent"
+        projection = IncludeProjection([*_LISTED, "end_user"])
+
+    agent = UnicodeAttribute(hash_key=True)
+    activity = NumberAttribute(range_key=True)
+
+
+class ByEndUser(GlobalSecondaryIndex["Item"]):  # type: ignore[no-untyped-call]
+    """The conversations of an owner's end user, with whichever agent."""
+
+    class Meta:
+        index_name = "by_end_user"
+        projection = IncludeProjection([*_LISTED, "agent"])
+
+    end_user = UnicodeAttribute(hash_key=True)
     activity = NumberAttribute(range_key=True)
 
 
@@ -55,6 +78,8 @@ class Item(Model):
     kind = DiscriminatorAttribute(attr_name="kind")
 
     by_owner = ByOwner()
+    by_agent = ByAgent()
+    by_end_user = ByEndUser()
 
 
 I = TypeVar("I", bound=Item)  # noqa: E741

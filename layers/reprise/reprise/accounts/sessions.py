@@ -1,0 +1,105 @@
+"""Cookie sessions: 32 random bytes in the cookie, their SHA-256 in the table, good for 14 days."""
+
+import hashlib
+import re
+import secrets
+from typing import Literal
+
+from reprise.accounts import plans
+from reprise.accounts.callers import SCOPES, Caller
+from reprise.chat.errors import RepriseError, Unauthorized
+from reprise.store import keys
+from reprise.store import sessions as store
+from reprise.store.sessions import KEPT, Session
+
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+TOKEN_LIMIT = 10_000  # of an anonymous session
+REQUEST_LIMIT = 20
+
+
+class Malformed(Unauthorized):
+    """A cookie that no session of ours has ever had."""
+
+
+class UsedUp(RepriseError):
+    """An anonymous session that has had all it may have of its `session`'s requests or tokens."""
+
+    def __init__(self, of: Literal["requests", "tokens"], session: Session) -> None:
+        super().__init__(f"the session's {of} are used up")
+        self.of = of
+        self.session = session
+
+
+def create(caller: Caller | None, now: float, replaced: str | None = None) -> tuple[Session, str]:
+    """Begin a session for an account, or an anonymous one. Returns it with its secret, which
+    nothing can show again. The session whose secret is `replaced` ends.
+    """
+    secret = secrets.token_urlsafe(32)
+    digest = _digest(secret)
+    session = Session(
+        digest,
+        caller.account_id if caller else None,
+        caller.owner if caller else keys.anonymous(digest),
+        caller.plan if caller else plans.ANONYMOUS,
+        caller.scopes if caller else frozenset(SCOPES),
+        int(now) + KEPT,
+    )
+    store.put(session)
+    if replaced and _SECRET.fullmatch(replaced):
+        store.delete(_digest(replaced))
+    return session, secret
+
+
+def find(secret: str, now: float) -> Session:
+    """The session behind a cookie, in one read. Raises Malformed, and Unauthorized for one that is
+    unknown, ended or expired.
+    """
+    if not _SECRET.fullmatch(secret):
+        raise Malformed
+    session = store.find(_digest(secret))
+    if session is None or session.expires <= now:
+        raise Unauthorized
+    return session
+
+
+def end(session: Session) -> None:
+    store.delete(session.digest)
+
+
+def caller_of(session: Session) -> Caller:
+    """Who asks in a session. What is on an account's plan is the plan that it had when the session
+    began.
+    """
+    return Caller(
+        session.account_id or session.digest[:32],
+        session.owner,
+        session.plan,
+        session.scopes,
+    )
+
+
+def count(session: Session) -> None:
+    """Count a request of an anonymous session. Raises UsedUp, also where others of its requests
+    were quicker; Unauthorized where it has ended meanwhile.
+    """
+    _check(session, REQUEST_LIMIT - 1)
+    counted = store.add(session.digest, requests=1)
+    if counted is None:
+        raise Unauthorized
+    _check(counted, REQUEST_LIMIT)
+
+
+def spend(session: Session, tokens: int) -> None:
+    """Count what an answer took."""
+    store.add(session.digest, tokens=tokens)
+
+
+def _check(session: Session, requests: int) -> None:
+    if session.tokens >= TOKEN_LIMIT:
+        raise UsedUp("tokens", session)
+    if session.requests > requests:
+        raise UsedUp("requests", session)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
