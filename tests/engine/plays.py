@@ -35,6 +35,7 @@ from reprise.chat.messages import Conversation, Message, Role, Text, Usage, path
 from reprise.engine import conversations, turns
 from reprise.engine.asker import Asker
 from reprise.engine.begin import Options
+from reprise.engine.conversations import Draft
 from reprise.engine.engine import Engine
 from reprise.engine.repair import release_expired
 from reprise.store import balances, generations, keys, messages, table
@@ -376,7 +377,7 @@ class Play:
         account = Account(number, account_id, "somebody", plan, self.engine.now_ms())
         _, secret = api_keys.create(self.engine.mint, account)
         self.owner, self.api = keys.account(number), Api(secret)
-        conversation = conversations.new_conversation(self.engine, self.owner, "A talk")
+        conversation = conversations.new_conversation(self.engine, self.owner, Draft("A talk"))
         self.conversation = replace(conversation, version=1, branched=True)
         user = self._message("user", LARGE_QUESTION if self.scenario.large else QUESTION)
         older, answer = (self._message("assistant", text, user) for text in ("This.", "That."))
@@ -398,7 +399,7 @@ class Play:
                     LeaseItem(self.partition, keys.LEASE).delete()
             case "released":
                 engine, owner = self.engine, self.owner
-                others = [conversations.create(engine, owner, "Another") for _ in range(2)]
+                others = [conversations.create(engine, owner, Draft("Another")) for _ in range(2)]
                 for other in others:
                     self._abandon(other)
                 conversations.delete(engine, owner, others[0].id)

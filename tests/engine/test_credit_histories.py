@@ -43,10 +43,12 @@ from reprise.chat.messages import Conversation, Usage
 from reprise.engine import conversations, turns
 from reprise.engine.asker import Asker
 from reprise.engine.begin import Options
+from reprise.engine.conversations import Draft
 from reprise.engine.engine import Engine
 from reprise.engine.generation import Generation
 from reprise.engine.repair import release_expired, repair_expired
 from reprise.engine.stop import stop
+from reprise.engine.targets import version_of
 from reprise.llm.catalogue import Model
 from reprise.llm.protocol import Finished
 from reprise.store import balances, generations, keys, table
@@ -150,7 +152,7 @@ class Histories(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         for title in ("One", "Two", "Three"):
-            self.conversations.append(conversations.create(self.engine, self.owner, title))
+            self.conversations.append(conversations.create(self.engine, self.owner, Draft(title)))
 
     # What clients do
 
@@ -167,7 +169,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: len(self.existing()) < 4)
     def start(self, model: str, script: str, keyed: bool, calls: int) -> None:
         async def ask(asker: Asker) -> turns.Run:
-            return await turns.start(self.engine, asker, "Hi", None, Options(model))
+            return await turns.start(self.engine, asker, "Hi", Options(model), Draft())
 
         self.request(ask, script, keyed, calls)
 
@@ -177,7 +179,9 @@ class Histories(RuleBasedStateMachine):
         conversation, answer = self.one_of(list(self.answered()), -which)
 
         async def ask(asker: Asker) -> turns.Run:
-            return await turns.redo(self.engine, asker, conversation.id, answer, Options(model))
+            return await turns.redo(
+                self.engine, asker, conversation.id, version_of(answer), Options(model)
+            )
 
         self.request(ask, script, keyed, calls)
 

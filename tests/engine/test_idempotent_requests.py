@@ -12,14 +12,16 @@ from reprise.chat.events import Event
 from reprise.engine import conversations, reading, turns
 from reprise.engine.attach import Attached
 from reprise.engine.begin import Options
+from reprise.engine.conversations import Draft
 from reprise.engine.generation import Generation
+from reprise.engine.targets import version_of
 from reprise.store import conversations as store
 from tests.engine.world import OWNER, Run, World, events_of, stored, told
 
 
 async def start(world: World, text: str = "Hi", key: str = "k") -> Run:
     asker = world.asker(key=key, request=text)
-    return await turns.start(world.process(), asker, text, None, Options())
+    return await turns.start(world.process(), asker, text, Options(), Draft())
 
 
 async def edit(world: World, target: str, text: str, key: str = "k") -> Run:
@@ -29,7 +31,7 @@ async def edit(world: World, target: str, text: str, key: str = "k") -> Run:
 
 async def redo(world: World, target: str, key: str = "k") -> Run:
     asker, where = world.asker(key=key, request=target), world.conversation.id
-    return await turns.redo(world.process(), asker, where, target, Options())
+    return await turns.redo(world.process(), asker, where, version_of(target), Options())
 
 
 async def append(world: World, text: str, key: str = "k") -> tuple[Any, Any]:
@@ -179,17 +181,17 @@ async def test_an_append_that_was_deleted_is_not_made_again(world: World) -> Non
 
 def test_a_conversation_is_created_once(world: World) -> None:
     there, claim = listed(), world.claim("k", "Trip")
-    first = conversations.create(world.engine, OWNER, "Trip", claim)
-    again = conversations.create(world.process(), OWNER, "Trip", claim)
+    first = conversations.create(world.engine, OWNER, Draft("Trip"), claim)
+    again = conversations.create(world.process(), OWNER, Draft("Trip"), claim)
     assert again == first
     assert listed() == there + 1
 
 
 def test_a_creation_is_replayed_as_the_conversation_is_now(world: World) -> None:
     claim = world.claim("k", "Trip")
-    first = conversations.create(world.engine, OWNER, "Trip", claim)
+    first = conversations.create(world.engine, OWNER, Draft("Trip"), claim)
     conversations.rename(world.engine, OWNER, first.id, "Journey")
-    again = conversations.create(world.engine, OWNER, "Trip", claim)
+    again = conversations.create(world.engine, OWNER, Draft("Trip"), claim)
     assert (again.id, again.title) == (first.id, "Journey")
 
 
@@ -197,7 +199,7 @@ async def test_of_many_creations_at_once_one_is_made(world: World) -> None:
     there, claim = listed(), world.claim("k", "Trip")
     made = await asyncio.gather(
         *(
-            asyncio.to_thread(conversations.create, world.process(), OWNER, "Trip", claim)
+            asyncio.to_thread(conversations.create, world.process(), OWNER, Draft("Trip"), claim)
             for _ in range(6)
         )
     )
@@ -206,16 +208,16 @@ async def test_of_many_creations_at_once_one_is_made(world: World) -> None:
 
 
 def test_another_creation_under_the_key_is_refused(world: World) -> None:
-    conversations.create(world.engine, OWNER, "Trip", world.claim("k", "Trip"))
+    conversations.create(world.engine, OWNER, Draft("Trip"), world.claim("k", "Trip"))
     there = listed()
     with pytest.raises(IdempotencyMismatch):
-        conversations.create(world.engine, OWNER, "Work", world.claim("k", "Work"))
+        conversations.create(world.engine, OWNER, Draft("Work"), world.claim("k", "Work"))
     assert listed() == there
 
 
 def test_a_conversation_that_was_deleted_is_not_created_again(world: World) -> None:
     claim = world.claim("k", "Trip")
-    made = conversations.create(world.engine, OWNER, "Trip", claim)
+    made = conversations.create(world.engine, OWNER, Draft("Trip"), claim)
     conversations.delete(world.engine, OWNER, made.id)
     with pytest.raises(NotFound):
-        conversations.create(world.engine, OWNER, "Trip", claim)
+        conversations.create(world.engine, OWNER, Draft("Trip"), claim)

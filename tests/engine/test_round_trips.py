@@ -14,6 +14,8 @@ from reprise.accounts.rates import Rate, Window
 from reprise.chat.messages import Message
 from reprise.engine import turns
 from reprise.engine.begin import Options
+from reprise.engine.conversations import Draft
+from reprise.engine.targets import version_of
 from reprise.store import keys
 from tests.calls import Call
 from tests.capacity import measured
@@ -42,11 +44,11 @@ async def ask(world: World, kind: str, target: str, question: str) -> Run:
         case "send":
             return await turns.send(engine, asker, where, "Hi", options)
         case "start":
-            return await turns.start(engine, asker, "Hi", None, options)
+            return await turns.start(engine, asker, "Hi", options, Draft())
         case "edit":
             return await turns.edit(engine, asker, where, question, "Hey", options)
         case _:
-            return await turns.redo(engine, asker, where, target, options)
+            return await turns.redo(engine, asker, where, version_of(target), options)
 
 
 def side_by_side(*some: Fault) -> list[Fault]:

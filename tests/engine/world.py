@@ -15,8 +15,10 @@ from reprise.engine import conversations, reading, turns
 from reprise.engine.asker import Asker
 from reprise.engine.attach import Attached, attach
 from reprise.engine.begin import Options
+from reprise.engine.conversations import Draft
 from reprise.engine.engine import Engine, Timing
 from reprise.engine.generation import Generation
+from reprise.engine.targets import version_of
 from reprise.store import balances, generations, keys, messages
 from reprise.store.balances import UNLIMITED, Allowance, Balance
 from reprise.store.claims import Claim
@@ -52,7 +54,9 @@ class World:
 
     def __post_init__(self) -> None:
         self.engine = self.process()
-        self.conversation: Conversation = conversations.create(self.engine, OWNER, "A conversation")
+        self.conversation: Conversation = conversations.create(
+            self.engine, OWNER, Draft("A conversation")
+        )
 
     def process(self) -> Engine:
         """Another one that serves the same owner: it shares nothing but the table."""
@@ -62,7 +66,7 @@ class World:
     def elsewhere(self) -> Conversation:
         """Go to another conversation of the same owner; the one that was left."""
         left = self.conversation
-        self.conversation = conversations.create(self.engine, OWNER, "Another conversation")
+        self.conversation = conversations.create(self.engine, OWNER, Draft("Another conversation"))
         return left
 
     def now(self) -> float:
@@ -108,7 +112,11 @@ class World:
     async def redo(self, target: str, within: float = 60, **asked: Any) -> Generation:
         return _own(
             await turns.redo(
-                self.engine, self.asker(within, **asked), self.conversation.id, target, Options()
+                self.engine,
+                self.asker(within, **asked),
+                self.conversation.id,
+                version_of(target),
+                Options(),
             )
         )
 

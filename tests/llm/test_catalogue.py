@@ -145,3 +145,15 @@ def test_importing_the_catalogue_reads_nothing() -> None:
         "assert 'tomllib' not in sys.modules and not catalogue.load.cache_info().currsize"
     )
     run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("name", ["openai/gpt-4o", "gpt-4o", "bedrock/nova-pro", "demo", "any/one"])
+def test_a_name_is_one_wherever_the_model_is_to_be_had(name: str) -> None:
+    assert catalogue.is_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "gpt-9", "any/one/else", "a b/c", "é/a", "x/" + "y" * 100])
+def test_other_texts_name_no_model(name: str) -> None:
+    assert not catalogue.is_name(name)
+    with pytest.raises(Invalid, match="is not a known model"):
+        find(name, REAL)

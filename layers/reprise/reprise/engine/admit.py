@@ -6,10 +6,11 @@ import asyncio
 from dataclasses import dataclass
 
 from reprise.chat.errors import Conflict, NotFound
-from reprise.chat.ids import conversation_of, number_of
+from reprise.chat.ids import conversation_of
 from reprise.chat.messages import Conversation, Message
 from reprise.engine.engine import Engine
 from reprise.engine.repair import repair
+from reprise.engine.where import Where, check, number_of
 from reprise.store import messages
 from reprise.store.messages import Found
 
@@ -41,23 +42,12 @@ class Admitted:
     async def message(self, message_id: str) -> Message:
         """Any message of it, read if need be. Raises NotFound."""
         message = self.found.messages.get(message_id)
-        if message is None:
-            owner, number = self.conversation.owner, self.conversation.number
+        owner, number = self.conversation.owner, self.conversation.number
+        if message is None and conversation_of(message_id) == number:
             message, _ = await asyncio.to_thread(messages.find, owner, number, message_id)
         if message is None:
             raise NotFound("Message")
         return message
-
-
-Where = str | int  # a conversation's id, or the number that one of its messages' ids names
-
-
-def home_of(message_id: str) -> Where:
-    """Where a message is. Raises NotFound for what is no message's id."""
-    number = conversation_of(message_id)
-    if number is None:
-        raise NotFound("Message")
-    return number
 
 
 async def admit(engine: Engine, owner: str, where: Where) -> Admitted:
@@ -65,14 +55,12 @@ async def admit(engine: Engine, owner: str, where: Where) -> Admitted:
     repair or the head is an old message. Raises NotFound, and Conflict with the generation that
     runs.
     """
-    number = number_of(where) if isinstance(where, str) else where
+    number = number_of(where)
     if number is None:
         raise NotFound("Conversation")
     for _ in range(ATTEMPTS):
         found = await asyncio.to_thread(messages.latest, owner, number)
-        conversation, lease = found.conversation, found.lease
-        if conversation is None or where not in (conversation.id, number):
-            raise NotFound("Conversation" if isinstance(where, str) else "Message")
+        conversation, lease = check(where, found.conversation), found.lease
         if lease and lease.live(engine.now()):
             raise Conflict(lease.generation)
         admitted = Admitted(conversation, None, found)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from reprise.accounts.rates import Window
-from reprise.chat.messages import Hold
+from reprise.chat.messages import Hold, Usage
 from reprise.llm.catalogue import Model
 from reprise.store.balances import Allowance
 from reprise.store.claims import Claim
@@ -16,7 +16,8 @@ from reprise.store.generations import Terms
 class Asker:
     """`owner` is the partition that conversations live in, `payer` the account's whose plan has the
     `allowance`. `deadline` is when the function ends, in seconds since the Unix epoch. `count`
-    counts the request in its rate window, where there is one.
+    counts the request in its rate window, where there is one. `used` is told what an answer that
+    was begun took, while it is stored, and awaited before its last event.
     """
 
     owner: str
@@ -25,6 +26,7 @@ class Asker:
     deadline: float
     claim: Claim | None = None
     count: Callable[[], Awaitable[Window]] | None = None
+    used: Callable[[Usage], Awaitable[object]] | None = None
 
     @property
     def terms(self) -> Terms:

@@ -1,8 +1,8 @@
 """The one write that begins a turn, with what the model shall read being fetched beside it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from aws_lambda_powertools import Logger
@@ -12,14 +12,16 @@ from reprise.chat.errors import Conflict, NoCredits, TooManyRunning
 from reprise.chat.events import Begun
 from reprise.chat.messages import Conversation, Message
 from reprise.engine import metrics
-from reprise.engine.admit import ATTEMPTS, Admitted, Where, admit
+from reprise.engine.admit import ATTEMPTS, Admitted, admit
 from reprise.engine.asker import Asker
 from reprise.engine.attach import Attached, attach
 from reprise.engine.engine import Engine
 from reprise.engine.generation import Generation
 from reprise.engine.repair import release_expired
+from reprise.engine.tools import BuiltIn
+from reprise.engine.where import Where
 from reprise.llm.catalogue import Model
-from reprise.llm.protocol import ModelRequest
+from reprise.llm.protocol import ModelRequest, Tool
 from reprise.store import generations, messages, versions
 from reprise.store.claims import Claimed
 from reprise.store.generations import Turn
@@ -33,12 +35,18 @@ _SMALLEST = 50  # tokens of a small message: bounds how many items are read to f
 
 @dataclass(frozen=True)
 class Options:
-    """How an answer shall be made. `model`: None for the default, a name or an alias otherwise."""
+    """How an answer shall be made. `model`: None for the default, a name or an alias otherwise.
+    `tools` are offered to the model; of these `built_in` are run here, by their names. `within`
+    makes of these the options for a conversation that has wishes of its own.
+    """
 
     model: str | None = None
     temperature: float | None = None
     max_tokens: int | None = None
     instructions: str | None = None
+    tools: tuple[Tool, ...] = ()
+    built_in: Mapping[str, BuiltIn] = field(default_factory=dict)
+    within: Callable[[Conversation], "Options"] | None = None
 
 
 Plan = Callable[[Admitted], Awaitable[Turn]]
@@ -96,7 +104,7 @@ async def _begin(
             numbering.cancel()
             raise
         turn = replace(turn, messages=await numbering)
-        return run(engine, turn, stored, reading, model, options, asker.deadline)
+        return run(engine, asker, turn, stored, reading, model, options)
     raise Conflict
 
 
@@ -148,14 +156,16 @@ async def store(engine: Engine, asker: Asker, turn: Turn) -> Conversation:
 
 def run(
     engine: Engine,
+    asker: Asker,
     turn: Turn,
     stored: Conversation,
     history: Awaitable[Sequence[Message]],
     model: Model,
     options: Options,
-    deadline: float,
 ) -> Generation:
     """Start the generation of a turn that was begun."""
+    if options.within:
+        options = options.within(stored)
 
     async def request() -> ModelRequest:
         return ModelRequest(
@@ -164,11 +174,14 @@ def run(
             options.instructions,
             options.temperature,
             options.max_tokens,
+            options.tools,
         )
 
     *before, answer = turn.messages
     begun = Begun(stored, before[0] if before else None, answer, turn.created)
-    generation = Generation(engine, begun, model, request(), deadline)
+    generation = Generation(
+        engine, begun, model, request(), asker.deadline, options.built_in, asker.used
+    )
     generation.start()
     return generation
 

@@ -23,7 +23,8 @@ class Models(Protocol):
 class Timing:
     """Seconds. `poll` is how often a reader looks for news of an answer that runs elsewhere;
     `margin` is what the function's deadline leaves for the ending of an answer; `patience` is how
-    long an ending is tried while the table cannot be had.
+    long an ending is tried while the table cannot be had; `silence` is after how long without an
+    event a stream says that it is still there.
     """
 
     chunk_every: float = 0.75
@@ -32,6 +33,7 @@ class Timing:
     renew_every: float = 10
     margin: float = 15
     patience: float = 60
+    silence: float = 15
     retry_wait: float = 0.5
     retry_wait_most: float = 8
 

@@ -4,7 +4,15 @@ It is a task of its own: whoever reads its events may go away, the answer is com
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Literal
@@ -12,21 +20,24 @@ from typing import Any, Literal
 from aws_lambda_powertools import Logger
 
 from reprise.chat.errors import UpstreamFailed
-from reprise.chat.events import Begun, Ended, Event, Produced
+from reprise.chat.events import Begun, Ended, Event, Produced, dump_parts
 from reprise.chat.messages import (
     FinishReason,
     Message,
     Part,
     State,
     Text,
+    ToolCall,
     Usage,
     join_text,
     path_hash,
+    price,
 )
-from reprise.engine import metrics
+from reprise.engine import metrics, tools
 from reprise.engine.ask import ask
 from reprise.engine.engine import Engine
 from reprise.engine.repair import bill_for, estimate, give_back
+from reprise.engine.tools import MAX_ROUNDS, BuiltIn
 from reprise.llm.catalogue import Model
 from reprise.llm.protocol import Finished, ModelRequest
 from reprise.store import generations
@@ -35,9 +46,10 @@ from reprise.store.table import STORE_ERRORS
 
 logger = Logger(child=True)
 
-Outcome = tuple[State, FinishReason, Usage | None]
+Outcome = tuple[State, FinishReason]
 Cut = Literal["deadline", "stopped", "lost"]
-CHUNK_TEXT = 64_000  # characters, at most four bytes each …
+Used = Callable[[Usage], Awaitable[object]]
+CHUNK_TEXT = 64_000  # characters, at most four bytes each, as are those of tools …
 CHUNK_EVENTS = 16_000  # … and at most eight bytes for the length and time of each: under 400 KB
 _background: set[asyncio.Task[None]] = set()  # the loop itself keeps tasks weakly only
 
@@ -52,17 +64,24 @@ class Generation:
         model: Model,
         request: Coroutine[Any, Any, ModelRequest],
         deadline: float,
+        built_in: Mapping[str, BuiltIn],
+        used: Used | None = None,
     ) -> None:
         """`deadline` is when the function ends, in seconds since the Unix epoch. What the model
-        shall read may still be on its way: `request` is awaited as the first thing.
+        shall read may still be on its way: `request` is awaited as the first thing. `used`: see
+        `Asker`.
         """
         self.begun = begun
         self.id = begun.answer.id
         self.model = model  # who answers: it may become a fallback
         self._engine = engine
         self._request = request
-        self._read: Sequence[Message] = ()
+        self._read: Sequence[Message] = ()  # by the model for its latest reply …
+        self._reply = 0  # … which begins at this one of what was produced
+        self._usage: Usage | None = None  # of the replies before it
         self._deadline = deadline
+        self._tools = built_in
+        self._used = used
         self._queue: asyncio.Queue[Event] = asyncio.Queue()
         self._produced: list[Produced] = []
         self._logged = 0  # how many of them are in the log
@@ -113,17 +132,17 @@ class Generation:
         left = self._deadline - self._engine.timing.margin - self._engine.now()
         timer = asyncio.get_running_loop().call_later(left, self._end, upstream, "deadline")
         try:
-            state, reason, usage = await upstream
+            state, reason = await upstream
         except asyncio.CancelledError:
             if self._cut is None:
                 raise  # the process ends: as above
-            state, usage = "stopped", None
+            state = "stopped"
             reason = "deadline" if self._cut == "deadline" else "stopped"
         finally:
             timer.cancel()
             self._over.set()
         await keeper
-        return await self._finish(state, reason, usage)
+        return await self._finish(state, reason)
 
     def _end(self, upstream: asyncio.Task[Outcome], why: Cut) -> None:
         if not upstream.done():
@@ -132,26 +151,61 @@ class Generation:
 
     async def _produce(self) -> Outcome:
         try:
-            request = await self._request
-            self._read = request.messages
-            outcome: Outcome = "error", "error", None
-            async with aclosing(ask(self._engine, self.model, request)) as events:
-                async for self.model, event in events:
-                    if isinstance(event, Finished):
-                        outcome = "done", event.reason, event.usage
-                        continue  # to the very end, which leaves the connection fit for the next
-                    for part in _pieces(event):
-                        produced = Produced(len(self._produced) + 1, self._engine.now_ms(), part)
-                        self._produced.append(produced)
-                        self._queue.put_nowait(produced)
-            return outcome
+            return await self._converse(await self._request)
         except UpstreamFailed as failure:
             logger.warning("upstream failed", generation=self.id, reason=failure.reason)
         except Exception as error:
             # whatever it is, the turn is stored and must come to its end; the text of an exception
             # may hold a message's
             self._note("generation failed", error)
-        return "error", "error", None
+        return "error", "error"
+
+    async def _converse(self, request: ModelRequest) -> Outcome:
+        """Ask the model, and again with what the tools gave that run here, until it is done or
+        called one of the client's.
+        """
+        for rounds in range(MAX_ROUNDS + 1):
+            self._reply = len(self._produced)
+            self._read = [*request.messages, *self._said()]
+            finished: Finished | None = None
+            offered = request.tools if rounds < MAX_ROUNDS else ()
+            asked = replace(request, messages=self._read, tools=offered)
+            async with aclosing(ask(self._engine, self.model, asked)) as events:
+                async for self.model, event in events:
+                    if isinstance(event, Finished):
+                        finished = event
+                        continue  # to the very end, which leaves the connection fit for the next
+                    for part in _pieces(event):
+                        self._emit(part)
+            if finished is None:
+                return "error", "error"
+            calls = [part for part in self._replied(finished.usage) if isinstance(part, ToolCall)]
+            ours = [call for call in calls if call.name in self._tools]
+            for result in await asyncio.gather(*(tools.run(self._tools, call) for call in ours)):
+                self._emit(result)
+            if not ours or len(ours) < len(calls):
+                return "done", finished.reason
+        return "done", "stop"  # it still calls though nothing is offered
+
+    def _replied(self, usage: Usage | None) -> tuple[Part, ...]:
+        """Count the usage of the model's latest reply, by estimate where it was not reported, and
+        give its parts.
+        """
+        parts = join_text(event.part for event in self._produced[self._reply :])
+        self._reply = len(self._produced)
+        took = usage or estimate(self._read, parts)
+        self._usage = self._usage + took if self._usage and took else self._usage or took
+        return parts
+
+    def _said(self) -> list[Message]:
+        """What of the answer the model has to be told when it is asked again."""
+        parts = join_text(event.part for event in self._produced)
+        return [replace(self.begun.answer, parts=parts)] if parts else []
+
+    def _emit(self, part: Part) -> None:
+        produced = Produced(len(self._produced) + 1, self._engine.now_ms(), part)
+        self._produced.append(produced)
+        self._queue.put_nowait(produced)
 
     async def _keep(self, upstream: asyncio.Task[Outcome]) -> None:
         """Log what came, hold the lease and see whether somebody asks for the end, until the model
@@ -201,25 +255,25 @@ class Generation:
         again = self._tried > self._logged
         end = self._tried if again else self._logged + CHUNK_EVENTS
         for event in self._produced[self._logged : end]:
-            room -= len(event.part.text) if isinstance(event.part, Text) else 0
-            if room < 0:
+            room -= _size(event.part)
+            if room < 0 and events:
                 break
             events.append(event)
         return events
 
-    async def _finish(
-        self, state: State, reason: FinishReason, usage: Usage | None
-    ) -> Message | None:
+    async def _finish(self, state: State, reason: FinishReason) -> Message | None:
         """Store the answer; None when it is not ours to store any more. Then what is held for it is
         settled by itself.
         """
-        parts = join_text(event.part for event in self._produced)
+        self._replied(None)  # where it broke off
+        parts, usage = join_text(event.part for event in self._produced), self._usage
         answer = replace(
             self.begun.answer,
             parts=parts,
             state=state,
             finish_reason=reason,
-            usage=usage or estimate(self._read, parts),
+            usage=usage,
+            cost=price(self.model.credits, usage),
             events=len(self._produced),
             updated=self._engine.now_ms(),
             before=None,
@@ -229,10 +283,14 @@ class Generation:
         bill = bill_for(
             self.begun.conversation.owner, answer, self._hold, self.model.credits, self.model.name
         )
-        if self._cut != "lost":
-            _, stored = await asyncio.gather(self._log_rest(), self._store(answer, bill))
-            if stored:
-                return answer
+        telling = asyncio.create_task(self._tell(usage))
+        try:
+            if self._cut != "lost":
+                _, stored = await asyncio.gather(self._log_rest(), self._store(answer, bill))
+                if stored:
+                    return answer
+        finally:
+            await telling
         if bill:
             await self._persist(bill.settle)
         return None
@@ -245,6 +303,15 @@ class Generation:
             await self._log()
         except STORE_ERRORS as error:
             self._note("last chunk failed", error)
+
+    async def _tell(self, usage: Usage | None) -> None:
+        """Tell who counts what was used; the answer does not fail because that does."""
+        if self._used is None or usage is None:
+            return
+        try:
+            await self._used(usage)
+        except Exception as error:
+            self._note("counting failed", error)
 
     async def _store(self, answer: Message, bill: Bill | None) -> bool:
         head = give_back(self.begun.answer, answer)
@@ -274,6 +341,11 @@ class Generation:
     def _note(self, what: str, error: Exception) -> None:
         """Log a failure by its type: the text of an exception may hold a message's."""
         logger.warning(what, generation=self.id, error=type(error).__name__)
+
+
+def _size(part: Part) -> int:
+    """Characters of a part in the log."""
+    return len(part.text) if isinstance(part, Text) else len(dump_parts((part,)))
 
 
 def _pieces(part: Part) -> Iterator[Part]:

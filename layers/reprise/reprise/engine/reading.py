@@ -3,25 +3,22 @@
 from collections.abc import Iterator
 
 from reprise.chat.errors import NotFound
-from reprise.chat.ids import conversation_of, number_of
+from reprise.chat.ids import conversation_of
 from reprise.chat.messages import Conversation, Message
 from reprise.engine.engine import Engine
 from reprise.engine.repair import as_shown
+from reprise.engine.where import Where, check, number_of
 from reprise.store import messages, versions
 
 
-def branch(
-    engine: Engine, owner: str, conversation_id: str
-) -> tuple[Conversation, Iterator[Message]]:
+def branch(engine: Engine, owner: str, where: Where) -> tuple[Conversation, Iterator[Message]]:
     """A conversation and its shown branch, newest first, large bodies not loaded (see `load`).
 
     Raises NotFound, before anything of the branch is given.
     """
-    number = number_of(conversation_id)
-    found = messages.latest(owner, number) if number is not None else None
-    if found is None or found.conversation is None or found.conversation.id != conversation_id:
-        raise NotFound("Conversation")
-    conversation, lease, now = found.conversation, found.lease, engine.now()
+    number = number_of(where)
+    found = messages.latest(owner, number) if number is not None else messages.Found()
+    conversation, lease, now = check(where, found.conversation), found.lease, engine.now()
     known = versions.all_of(conversation)
 
     def shown() -> Iterator[Message]:
@@ -41,6 +38,15 @@ def message(engine: Engine, owner: str, message_id: str) -> tuple[Conversation, 
     conversation, seen = find(engine, owner, message_id)
     seen = versions.number(seen, versions.siblings(conversation, seen))
     return conversation, load(seen)
+
+
+def question_of(conversation: Conversation, answer: Message) -> str | None:
+    """The id of the user's message that an answer is to: the last one before it on its branch."""
+    owner, number = conversation.owner, conversation.number
+    for message in messages.branch(owner, number, answer.parent, messages.Found(), page=4):
+        if message.role == "user":
+            return message.id
+    return None
 
 
 def hide(engine: Engine, owner: str, message_id: str) -> None:

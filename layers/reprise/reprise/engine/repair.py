@@ -44,12 +44,14 @@ def as_shown(message: Message, lease: Lease | None, now: float) -> Message:
     parts = join_text(event.part for event in events)
     if running(message, lease, now):
         return replace(message, parts=parts)
+    unit, usage = message.hold.unit if message.hold else None, estimate((), parts)
     return replace(
         message,
         parts=parts,
         state="error",
         finish_reason="error",
-        usage=estimate((), parts),
+        usage=usage,
+        cost=None if unit is None else price(unit, usage),
         events=len(events),
         before=None,
         hold=None,

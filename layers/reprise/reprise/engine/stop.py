@@ -3,26 +3,45 @@
 import asyncio
 from contextlib import suppress
 
-from reprise.chat.errors import Conflict
-from reprise.engine import metrics
+from reprise.chat.errors import Conflict, NotFound
+from reprise.chat.messages import Conversation, Lease
+from reprise.engine import metrics, reading
 from reprise.engine.admit import admit
 from reprise.engine.conversations import find
 from reprise.engine.engine import Engine
+from reprise.engine.where import Where
 from reprise.store import generations
 
 
-async def stop(engine: Engine, owner: str, conversation_id: str) -> str | None:
+async def stop(engine: Engine, owner: str, where: Where) -> str | None:
     """Ask for the end of what a conversation generates: its writer sees it within a second. Returns
     the generation's id; None where nothing runs. Raises NotFound.
     """
-    conversation, lease = await asyncio.to_thread(find, owner, conversation_id)
-    if lease and lease.live(engine.now()):
-        asked = await asyncio.to_thread(generations.stop, conversation, lease.generation)
-        if not asked:
+    conversation, lease = await asyncio.to_thread(find, owner, where)
+    return await _end(engine, where, conversation, lease)
+
+
+async def stop_one(engine: Engine, owner: str, where: Where, message_id: str) -> str | None:
+    """The same, if what is generated is this message. Raises NotFound."""
+    conversation, lease = await asyncio.to_thread(find, owner, where)
+    if lease is None or lease.generation != message_id:
+        of, _ = await asyncio.to_thread(reading.find, engine, owner, message_id)
+        if of.id != conversation.id:
+            raise NotFound("Message")
+        return None
+    return await _end(engine, where, conversation, lease)
+
+
+async def _end(
+    engine: Engine, where: Where, conversation: Conversation, lease: Lease | None
+) -> str | None:
+    if lease is None:
+        return None
+    if lease.live(engine.now()):
+        if not await asyncio.to_thread(generations.stop, conversation, lease.generation):
             return None
         metrics.stopped()
         return lease.generation
-    if lease:
-        with suppress(Conflict):  # another answer was begun meanwhile, which nobody wants stopped
-            await admit(engine, owner, conversation_id)  # repairs what crashed
+    with suppress(Conflict):  # another answer was begun meanwhile, which nobody wants stopped
+        await admit(engine, conversation.owner, where)  # repairs what crashed
     return None

@@ -1,20 +1,32 @@
 """Turns: a message is stored, and the answer to it begun, in one write."""
 
 import asyncio
+from dataclasses import replace
 
-from reprise.chat.errors import Conflict, Invalid
+from reprise.chat.errors import Conflict, Invalid, NotFound
 from reprise.chat.ids import milliseconds_of
-from reprise.chat.messages import MAX_TEXT, Begin, Conversation, Message, Role, Text, path_hash
+from reprise.chat.messages import (
+    MAX_TEXT,
+    Begin,
+    Conversation,
+    Message,
+    Role,
+    Text,
+    open_calls,
+    path_hash,
+)
 from reprise.engine import reading
-from reprise.engine.admit import ATTEMPTS, Admitted, Where, admit
+from reprise.engine.admit import ATTEMPTS, Admitted, admit
 from reprise.engine.asker import Asker
 from reprise.engine.attach import Attached, attach
 from reprise.engine.begin import Options, begin, clear, run, store
-from reprise.engine.conversations import new_conversation
+from reprise.engine.conversations import Draft, new_conversation
 from reprise.engine.engine import Engine
 from reprise.engine.generation import Generation
+from reprise.engine.targets import Rule
+from reprise.engine.where import Thread, Where
 from reprise.llm.catalogue import Model
-from reprise.store import generations
+from reprise.store import generations, messages
 from reprise.store.claims import Claimed
 from reprise.store.generations import Turn
 
@@ -22,9 +34,7 @@ Run = Generation | Attached
 TITLE_MADE_OF = 60  # characters of the first message
 
 
-async def send(
-    engine: Engine, asker: Asker, conversation_id: str, text: str, options: Options
-) -> Run:
+async def send(engine: Engine, asker: Asker, where: Where, text: str, options: Options) -> Run:
     """Append a user message at the head and begin the answer to it.
 
     Raises Invalid and what `begin` raises: Conflict has the generation that runs, if one does.
@@ -37,7 +47,7 @@ async def send(
         answer = _placeholder(engine, asker, admitted.conversation, user, model, options, "send")
         return Turn(admitted.conversation, (user, answer))
 
-    return await begin(engine, asker, conversation_id, plan, model, options)
+    return await begin(engine, asker, where, plan, model, options)
 
 
 async def edit(
@@ -61,56 +71,100 @@ async def edit(
     return await begin(engine, asker, where, plan, model, options)
 
 
-async def redo(engine: Engine, asker: Asker, where: Where, target: str, options: Options) -> Run:
-    """Begin another version of an answer, or an answer to a message that has none; what there is
-    stays. Raises as `send` does.
+async def redo(engine: Engine, asker: Asker, where: Where, rule: Rule, options: Options) -> Run:
+    """Begin another answer where the surface's rule says; what there is stays. Raises what the rule
+    does, and as `send` does.
     """
     model = engine.models.find(options.model)
 
     async def plan(admitted: Admitted) -> Turn:
-        message = await admitted.shown(target)
-        if message.role == "assistant":
-            if message.parent is None:
-                raise Invalid("message_id", "nothing was asked before it")
-            parent = await admitted.message(message.parent)
-            sibling: str | None = message.id
-        else:
-            parent, sibling = message, await admitted.answer_to(message)
+        parent, sibling = await rule(admitted)
         conversation, head = admitted.conversation, admitted.conversation.head
         again = _placeholder(
             engine, asker, conversation, parent, model, options, "redo", before=head
         )
-        if sibling is None and parent.id != head:
+        if sibling is None and (parent.id if parent else None) != head:
             sibling = again.id  # a branch all the same: it notes the head that it takes over from
         return Turn(conversation, (again,), sibling=sibling)
 
     return await begin(engine, asker, where, plan, model, options)
 
 
-async def start(
-    engine: Engine, asker: Asker, text: str, title: str | None, options: Options
-) -> Run:
-    """Make a conversation with its first message and begin the answer, in one write. Raises as
-    `send` does.
+async def proceed(engine: Engine, asker: Asker, where: Where, options: Options) -> Run:
+    """Go on behind an answer that ended with tool calls, now that all have their results. Raises
+    Invalid where that is not so, and as `send` does.
     """
-    check_text(text)
+    model = engine.models.find(options.model)
+
+    async def plan(admitted: Admitted) -> Turn:
+        head = admitted.head
+        if head is None or head.finish_reason != "tool-calls":
+            raise Invalid("message", "Required")
+        head = await asyncio.to_thread(messages.load, head)
+        if open_calls(head.parts):
+            raise Invalid("message", "Required: a tool call has no result yet")
+        conversation = admitted.conversation
+        answer = _placeholder(engine, asker, conversation, head, model, options, "redo")
+        return Turn(conversation, (answer,))
+
+    return await begin(engine, asker, where, plan, model, options)
+
+
+async def send_to_thread(
+    engine: Engine, asker: Asker, where: Where, text: str, options: Options, draft: Draft
+) -> Run:
+    """The same as `send`, and as `start` where its client's thread has no conversation yet. Raises
+    as they do.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            return await send(engine, asker, where, text, options)
+        except NotFound:
+            if not isinstance(where, Thread):
+                raise
+        asker = replace(asker, count=None)  # it is still the same request
+        begun = await _start(engine, asker, text, options, replace(draft, thread=where))
+        if begun:
+            return begun
+    raise Conflict
+
+
+async def start(
+    engine: Engine, asker: Asker, text: str | None, options: Options, draft: Draft
+) -> Run:
+    """Make a conversation with its first message and begin the answer, in one write; without a text
+    the answer comes first. Raises as `send` does.
+    """
+    while True:
+        if begun := await _start(engine, asker, text, options, draft):
+            return begun
+        asker = replace(asker, count=None)
+
+
+async def _start(
+    engine: Engine, asker: Asker, text: str | None, options: Options, draft: Draft
+) -> Run | None:
+    """None where the number is taken."""
+    if text is not None:
+        check_text(text)
+        draft = replace(draft, title=draft.title or title_of(text))
     model = engine.models.find(options.model)
     try:
         await asker.clear(engine.now())
-        while True:
-            conversation = new_conversation(engine, asker.owner, title or title_of(text))
-            user = _message(engine, conversation.number, None, "user", text)
-            answer = _placeholder(engine, asker, conversation, user, model, options, "start")
-            turn = Turn(conversation, (user, answer), created=True)
-            try:
-                stored = await store(engine, asker, turn)
-            except (generations.Moved, generations.Held):
-                continue  # the number is taken
+        conversation = new_conversation(engine, asker.owner, draft)
+        said = [] if text is None else [_message(engine, conversation.number, None, "user", text)]
+        parent = said[0] if said else None
+        answer = _placeholder(engine, asker, conversation, parent, model, options, "start")
+        turn = Turn(conversation, (*said, answer), created=True)
+        try:
+            stored = await store(engine, asker, turn)
+        except (generations.Moved, generations.Held):
+            return None
 
-            async def history(user: Message = user) -> list[Message]:
-                return [user]
+        async def history() -> list[Message]:
+            return said
 
-            return run(engine, turn, stored, history(), model, options, asker.deadline)
+        return run(engine, asker, turn, stored, history(), model, options)
     except Claimed as claimed:
         return await attach(engine, asker.owner, claimed.result, asker.deadline)
 
@@ -173,21 +227,21 @@ def _placeholder(
     engine: Engine,
     asker: Asker,
     conversation: Conversation,
-    parent: Message,
+    parent: Message | None,
     model: Model,
     options: Options,
     begun: Begin,
     before: str | None = None,
 ) -> Message:
     """The answer to `parent` that a generation will fill. `before`: see Message."""
-    message_id = engine.mint.message_id(conversation.number, parent.id)
+    message_id = engine.mint.message_id(conversation.number, parent.id if parent else None)
     return Message(
         id=message_id,
         role="assistant",
         parts=(),
-        parent=parent.id,
-        depth=parent.depth + 1,
-        path=parent.path,
+        parent=parent.id if parent else None,
+        depth=parent.depth + 1 if parent else 0,
+        path=parent.path if parent else b"",
         state="in-progress",
         created=milliseconds_of(message_id),
         updated=milliseconds_of(message_id),

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from reprise.chat.errors import Conflict, Invalid
 from reprise.chat.messages import Conversation, Message
 from reprise.engine import reading
-from reprise.engine.admit import ATTEMPTS, Admitted, admit, home_of
+from reprise.engine.admit import ATTEMPTS, Admitted, admit
 from reprise.engine.asker import Asker
 from reprise.engine.engine import Engine
 from reprise.engine.repair import as_shown
+from reprise.engine.where import home_of
 from reprise.store import generations, messages, versions
 
 TIPS_TRIED = 20

@@ -93,11 +93,20 @@ def find(name: str, settings: Settings | None = None) -> Model:
         if not _to_be_had(model, settings):
             raise Invalid("model", "is not to be had here")
         return model
-    if len(name) <= _MAX_NAME and _UNLISTED.fullmatch(name):
+    if is_name(name):
         if settings.reaches(load().unlisted.provider):
             return replace(load().unlisted, name=name, id=name)
         raise Invalid("model", "is not listed, and only listed models answer here")
     raise Invalid("model", "is not a known model")
+
+
+def is_name(name: str) -> bool:
+    """Whether a model may be called so: it is listed, or may be had without being listed. Where it
+    is to be had depends on settings, which `find` goes by.
+    """
+    return name in load().by_name or (
+        len(name) <= _MAX_NAME and _UNLISTED.fullmatch(name) is not None
+    )
 
 
 def default(settings: Settings | None = None) -> Model:

@@ -1,0 +1,150 @@
+"""What a redo answers anew: one operation, and each surface's rule for what its target means.
+
+A rule is given the conversation as it is and finds the message to answer, None for the
+conversation's beginning, and an answer that there already is.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from reprise.chat.errors import Conflict, Invalid, NotFound, NothingToRedo
+from reprise.chat.messages import Message
+from reprise.engine.admit import Admitted
+from reprise.store import messages
+
+Rule = Callable[[Admitted], Awaitable[tuple[Message | None, str | None]]]
+
+
+def version_of(target: str) -> Rule:
+    """An answer, of any branch, becomes one more version; another message, one more answer. Raises
+    NotFound, and Invalid for what a client put at the beginning as an answer.
+    """
+
+    async def rule(admitted: Admitted) -> tuple[Message | None, str | None]:
+        message = await admitted.shown(target)
+        if message.role != "assistant":
+            return message, await admitted.answer_to(message)
+        if message.parent is None and message.begun is None:
+            raise Invalid("message_id", "nothing was asked before it")
+        parent = await admitted.message(message.parent) if message.parent else None
+        return parent, message.id
+
+    return rule
+
+
+def keep(target: str) -> Rule:
+    """A message of the shown branch stays, everything after it is done again. Raises NotFound, and
+    NothingToRedo where nothing comes after it.
+    """
+
+    async def rule(admitted: Admitted) -> tuple[Message | None, str | None]:
+        path = await _back_to(admitted, target)
+        if not path:
+            raise NothingToRedo("empty") if admitted.head is None else NotFound("Message")
+        *after, message = path
+        if not any(each.shown for each in after):
+            raise NothingToRedo("last")
+        return message, _answer(after)
+
+    return rule
+
+
+def drop(target: str) -> Rule:
+    """A message of the shown branch goes, with everything after it, and the user's message before
+    it is answered again; so it is where the target is an answer that failed empty, which is not
+    shown. Raises NotFound, and NothingToRedo where there is none.
+    """
+
+    async def rule(admitted: Admitted) -> tuple[Message | None, str | None]:
+        path = await _back_to(admitted, target)
+        if not path:
+            return await _question_of_failed(admitted, target)
+        behind = path[-1]
+        while behind.parent is not None:
+            before = await admitted.message(behind.parent)
+            if before.role == "user" and before.shown:
+                return before, _answer([behind])
+            behind = before
+        raise NothingToRedo("no question")
+
+    return rule
+
+
+def last(target: str) -> Rule:
+    """The answer that is the last thing shown; so is one that failed empty in its place, which is
+    not shown. Raises NotFound, and Conflict for any other.
+    """
+
+    async def rule(admitted: Admitted) -> tuple[Message | None, str | None]:
+        message = await admitted.message(target)
+        if message.hidden:
+            raise NotFound("Message")
+        after = await asyncio.to_thread(_one_behind, admitted, message.parent)
+        if message.role != "assistant" or after is None:
+            raise Conflict
+        if message.shown and [each.id for each in after] != [message.id]:
+            raise Conflict
+        if any(each.role != "assistant" for each in after):
+            raise Conflict
+        parent = await admitted.message(message.parent) if message.parent else None
+        return parent, after[0].id if after else None
+
+    return rule
+
+
+def _one_behind(admitted: Admitted, parent: str | None) -> list[Message] | None:
+    """What is shown behind a message, or from the conversation's beginning on, if that is one
+    message at most; None where it is more, and where the shown branch has no such message.
+    """
+    conversation, shown = admitted.conversation, list[Message]()
+    for message in messages.branch(
+        conversation.owner, conversation.number, conversation.head, admitted.found
+    ):
+        if message.id == parent:
+            return shown
+        if message.shown:
+            shown.append(message)
+        if len(shown) > 1:
+            return None
+    return shown if parent is None else None
+
+
+async def _question_of_failed(admitted: Admitted, target: str) -> tuple[Message | None, str | None]:
+    """What an answer that failed empty was to, and the answer that there is now. Raises
+    NotFound.
+    """
+    failed = await admitted.message(target)
+    if failed.shown or failed.hidden or failed.parent is None:
+        raise NotFound("Message")
+    path = await _back_to(admitted, failed.parent)
+    if not path or path[-1].role != "user":
+        raise NotFound("Message")
+    *after, question = path
+    return question, _answer(after) if after else None
+
+
+async def _back_to(admitted: Admitted, target: str) -> list[Message]:
+    """The shown branch from its head back to a message that can be named; empty where it is not on
+    it.
+    """
+
+    def walk() -> list[Message]:
+        conversation = admitted.conversation
+        path: list[Message] = []
+        for message in messages.branch(
+            conversation.owner, conversation.number, conversation.head, admitted.found
+        ):
+            path.append(message)
+            if message.id == target:
+                return path if message.shown else []
+            if message.id < target:
+                break  # ids sort by age
+        return []
+
+    return await asyncio.to_thread(walk)
+
+
+def _answer(after: list[Message]) -> str | None:
+    """The id of the answer that comes first, of what comes after a message, newest first."""
+    first = after[-1]
+    return first.id if first.role == "assistant" and first.shown else None
