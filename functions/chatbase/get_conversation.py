@@ -1,0 +1,36 @@
+"""GET /api/v2/agents/{agent_id}/conversations/{conversation_id}: a conversation with its messages,
+page by page.
+
+Streamed, because it may pass the 6 MB of a buffered answer.
+"""
+
+from fastapi.responses import StreamingResponse
+from mangum import Mangum
+
+from chatbase.requests import Cursor, Limit
+from chatbase.wire import messages_of, surface
+from reprise.engine import pages
+from reprise.engine.agents import partitions
+from reprise.engine.where import OfAgent
+from reprise.web.agents import CurrentAgent
+from reprise.web.callers import CurrentCaller
+from reprise.web.engine import engine
+from reprise.web.limits import WithinLimit
+
+app = surface()
+
+
+@app.get("/api/v2/agents/{agent_id}/conversations/{conversation_id}", dependencies=[WithinLimit])
+def get_conversation(
+    caller: CurrentCaller,
+    agent: CurrentAgent,
+    conversation_id: str,
+    cursor: Cursor = None,
+    limit: Limit = 20,
+) -> StreamingResponse:
+    where = OfAgent(agent, conversation_id)
+    page = pages.page(engine(), partitions(agent, caller.owner), where, limit, cursor)
+    return messages_of(page, within=True)
+
+
+handler = Mangum(app, lifespan="off")
