@@ -1,0 +1,5 @@
+"""Conversations with agents, as snapshots in JSON lines: docs/fixie.md."""
+
+from reprise import cold_start
+
+cold_start.import_for_endpoints()
