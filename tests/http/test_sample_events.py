@@ -25,14 +25,21 @@ STREAMING = {route.function.name for route in project().routes if route.streamin
 SUCCESS = {
     "ConversationsCreateConversation": 201,
     "ConversationsSendMessage": 201,
+    "OpeyPreflight": 204,
 }
 EVENT_STREAMS = {
+    "ChatbaseChat",
+    "ChatbaseRetry",
     "ConversationsEditMessage",
     "ConversationsRegenerateMessage",
     "ConversationsResumeStream",
     "ConversationsStartConversation",
     "ConversationsStreamMessage",
+    "OpeyRegenerate",
+    "OpeyStream",
 }
+JSON_LINES = {"FixieRegenerate", "FixieSendMessage", "FixieStartConversation"}
+TEXTS = {"OpeyDeleteSession": "session deleted", "OpeyPreflight": ""}  # and no JSON
 OF_API = sorted(name for name in FUNCTIONS if not name.startswith("Workers"))
 
 
@@ -103,8 +110,15 @@ def test_a_request_is_answered(stored: FakeModels, name: str) -> None:
     if name in EVENT_STREAMS:
         assert headers["content-type"].startswith("text/event-stream")
         assert answer["body"].endswith("data: [DONE]\n\n")
+    elif name in JSON_LINES:
+        assert headers["content-type"] == "application/jsonl"
+        assert '"state":"done"' in answer["body"].splitlines()[-1]
+    elif name in TEXTS:
+        assert answer["body"] == TEXTS[name]
     else:
         body = json.loads(answer["body"])
+        assert "error" not in body
+    if name.startswith("Conversations") and name not in EVENT_STREAMS:
         assert body["success"] is True
         assert body["request_id"] == sent["requestContext"]["requestId"]
         assert body["timestamp"] == A_TIME
@@ -128,6 +142,17 @@ def test_a_streaming_functions_runtime_takes_it_too(stored: FakeModels, name: st
         ("ConversationsListMessages", "Where to in May?"),
         ("ConversationsGetMessage", "To Lisbon, before the heat."),
         ("ConversationsSendMessage", "And where to stay?"),
+        ("ChatbaseListConversations", samples.CONVERSATION.id),
+        ("ChatbaseGetConversation", "To Lisbon, before the heat."),
+        ("ChatbaseListMessages", "Where to in May?"),
+        ("ChatbaseGiveFeedback", "To Lisbon, before the heat."),
+        ("FixieGetConversation", "To Lisbon, before the heat."),
+        ("FixieListConversations", "Where to in May?"),
+        ("FixieRegenerate", samples.QUESTION.id),
+        ("FixieStartConversation", "Where to in May?"),
+        ("OpeyListMessages", "To Lisbon, before the heat."),
+        ("OpeyStream", "And where to stay?"),
+        ("OpeyStop", samples.CONVERSATION.id),
         ("ConversationsResumeStream", '{"type":"ai_chunk","data":", before"}'),
         ("ConversationsEditMessage", "Where to in June?"),
         ("ConversationsListVersions", "To Rome."),
@@ -187,4 +212,5 @@ def test_ids_are_real_ones() -> None:
 def test_no_event_has_a_key_of_anybody() -> None:
     for path in FOLDER.iterdir():
         secrets = set(re.findall(r"Bearer (\S+?)\"", path.read_text()))
-        assert secrets <= {samples.KEY}, path.name
+        secrets |= set(re.findall(r"session=([^\s\"]+)", path.read_text()))
+        assert secrets <= {samples.KEY, samples.COOKIE}, path.name

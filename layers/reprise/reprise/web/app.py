@@ -3,7 +3,7 @@ needs.
 """
 
 import traceback
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -35,27 +35,46 @@ EXPOSED = (
 
 
 class InvalidRequest(RepriseError):
-    """A request of the wrong form; `problems` says of each field what is wrong with it."""
+    """A request of the wrong form; `problems` says of each field what is wrong with it. `found` is
+    what FastAPI found, in its own form, where it was that.
+    """
 
-    def __init__(self, problems: dict[str, str]) -> None:
+    def __init__(self, problems: dict[str, str], found: Sequence[Mapping[str, Any]] = ()) -> None:
         super().__init__("invalid request")
         self.problems = problems
+        self.found = found
+
+
+class NotJson(InvalidRequest):
+    """A request whose body cannot be read at all."""
 
 
 ErrorResponse = Callable[[Request, Exception], Response]
 Identify = Callable[[Request], AbstractAsyncContextManager[Caller]]
+CrossOrigin = Callable[[Request], Mapping[str, str]]
+
+
+def any_origin(request: Request) -> Mapping[str, str]:
+    """Headers of an answer that pages of any origin may read, without credentials."""
+    return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": EXPOSED}
 
 
 def create_app(
-    error_response: ErrorResponse, identify: Identify, limit: str | None = None
+    error_response: ErrorResponse,
+    identify: Identify,
+    limit: str | None = None,
+    *,
+    count_all: bool = False,
+    cross_origin: CrossOrigin = any_origin,
 ) -> FastAPI:
     """An app whose every error has the surface's shape.
 
     `error_response` is given a RepriseError, or any other exception for what the surface calls an
     internal error. `identify` says who calls, before the body is read; whom it knows and refuses
     all the same it leaves in `request.state.caller`. `limit` is the rate window that the route is
-    counted in. Answers carry X-Request-ID and may be read by pages of any origin, without
-    credentials.
+    counted in: what makes something, or with `count_all` whatever is asked, also what is refused
+    later. Answers carry X-Request-ID, and `cross_origin` gives the headers that say whose pages may
+    read them.
     """
     # no redirects: API Gateway hands on an id that ends in %2F, and no id does
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
@@ -69,6 +88,8 @@ def create_app(
                     request.state.caller = caller
                     if limit:
                         request.state.counter = Counter(caller, limit)
+                        if count_all:
+                            request.state.counter.begin()
                     return await handle(request)
 
             return identified
@@ -81,7 +102,7 @@ def create_app(
 
     for kind in (RepriseError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, known)
-    app.add_middleware(_Edge, error_response=error_response, limit=limit)
+    app.add_middleware(_Edge, error_response=error_response, limit=limit, cross_origin=cross_origin)
     return app
 
 
@@ -99,12 +120,15 @@ def deadline(request: Request, now: Callable[[], float]) -> float:
 def _as_ours(error: Exception) -> Exception:
     match error:
         case RequestValidationError():
-            return InvalidRequest(dict(_problem(each) for each in error.errors()))
+            problems = dict(_problem(each) for each in error.errors())
+            unreadable = any(each["type"] == "json_invalid" for each in error.errors())
+            found = error.errors()
+            return NotJson(problems, found) if unreadable else InvalidRequest(problems, found)
         case HTTPException(status_code=404 | 405):
             return NotFound("Route")
         case HTTPException():
             # FastAPI's word for JSON that is nested too deeply, or has numbers of too many digits
-            return InvalidRequest({"body": "cannot be read as JSON"})
+            return NotJson({"body": "cannot be read as JSON"})
         case Invalid():
             return InvalidRequest({error.field: error.problem})
     return error
@@ -123,10 +147,17 @@ def _problem(error: dict[str, Any]) -> tuple[str, str]:
 class _Edge:
     """The outermost layer: headers on everything, and an answer to whatever was not foreseen."""
 
-    def __init__(self, app: ASGIApp, error_response: ErrorResponse, limit: str | None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        error_response: ErrorResponse,
+        limit: str | None,
+        cross_origin: CrossOrigin,
+    ) -> None:
         self._app = app
         self._error_response = error_response
         self._limit = limit
+        self._cross_origin = cross_origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -139,8 +170,7 @@ class _Edge:
                 started = True
                 headers = MutableHeaders(raw=message["headers"])
                 headers["X-Request-ID"] = request_id(request)
-                headers["Access-Control-Allow-Origin"] = "*"
-                headers["Access-Control-Expose-Headers"] = EXPOSED
+                headers.update(self._cross_origin(request))
                 headers.update(await self._limits(state))
             await send(message)
 

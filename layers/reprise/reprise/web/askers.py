@@ -35,7 +35,7 @@ async def _claim(
     asked = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
     asked.update(await request.body())
     return Claim(
-        caller.owner,
+        caller.subject,  # not the owner, which all of an agent's public is
         hashlib.sha256(key.encode()).hexdigest(),
         asked.hexdigest(),
         engine().now(),
@@ -50,7 +50,7 @@ def asker_of(request: Request, caller: Caller, claim: Claim | None = None) -> As
     counter = getattr(request.state, "counter", None)
     return Asker(
         owner=caller.owner,
-        payer=caller.owner,
+        payer=caller.payer,
         allowance=plans.find(caller.plan).allowance,
         deadline=deadline(request, engine().now),
         claim=claim,

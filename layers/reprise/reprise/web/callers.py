@@ -10,33 +10,60 @@ from fastapi import Depends, Request
 
 from reprise.accounts import keys, plans
 from reprise.accounts.callers import Caller
-from reprise.chat.errors import PlanRestricted, Unauthorized
+from reprise.chat.errors import NoneGiven, PlanRestricted
 from reprise.store.accounts import ApiKey
 
 
 @asynccontextmanager
 async def bearer(request: Request) -> AsyncIterator[Caller]:
-    """The account behind `Authorization: Bearer …`, an API key or a JWT, allowed to do what the
-    method does.
-
-    The day of a key's last use is noted beside the request's own work, not before it. Raises
-    Unauthorized and Forbidden.
+    """The account behind `Authorization: Bearer …`, allowed to do what the method does. Raises as
+    `holder` does, and Forbidden.
     """
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not secret.strip():
-        raise Unauthorized
-    caller, key = await asyncio.to_thread(_authenticate, secret.strip(), time.time())
-    plan = plans.find(caller.plan)
-    request.state.caller = caller
-    if not plan.api:
+    caller, key = await _holder(request)
+    if not plans.find(caller.plan).api:
         raise PlanRestricted(f"The plan '{caller.plan}' does not include the API")
     caller.require("read" if request.method == "GET" else "write")
-    if key is None:
+    async with _noting(key):
         yield caller
+
+
+@asynccontextmanager
+async def holder(request: Request) -> AsyncIterator[Caller]:
+    """The account behind `Authorization: Bearer …`, an API key or a JWT, whatever it may do.
+
+    The day of a key's last use is noted beside the request's own work, not before it. Raises
+    Unauthorized (NoneGiven without a token).
+    """
+    caller, key = await _holder(request)
+    async with _noting(key):
+        yield caller
+
+
+@asynccontextmanager
+async def nobody(request: Request) -> AsyncIterator[Caller]:
+    """Whoever calls: for what everybody may ask, which is counted for nobody."""
+    yield Caller("", "", "", frozenset())
+
+
+async def _holder(request: Request) -> tuple[Caller, ApiKey | None]:
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise NoneGiven
+    caller, key = await asyncio.to_thread(_authenticate, secret.strip(), time.time())
+    plans.find(caller.plan)  # before the caller is told of their limits: it may be there no more
+    request.state.caller = caller
+    return caller, key
+
+
+@asynccontextmanager
+async def _noting(key: ApiKey | None) -> AsyncIterator[None]:
+    """Note a key's use beside what is done meanwhile."""
+    if key is None:
+        yield
         return
     touched = asyncio.create_task(asyncio.to_thread(keys.touch, key, time.time()))
     try:
-        yield caller
+        yield
     finally:
         await asyncio.gather(touched, return_exceptions=True)
 
