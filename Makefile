@@ -8,13 +8,14 @@ BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS := never
 # What the deployed functions run on: arm64 or x86_64.
 ARCH ?= arm64
+AI_SDK := tests/chatbase_client/node_modules
 export SAM_CLI_TELEMETRY := 0
 # The tests start hundreds of Pythons, and whoever compiles takes ten times as long to start.
 KEEP_BYTECODE := PYTHONDONTWRITEBYTECODE=
 
 .DEFAULT_GOAL := help
 .PHONY: help dev test test-dynamodb test-sam lint format openapi events cost bench build build-host sam-local \
-	invoke docker clean
+	invoke docker ai-sdk clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +23,7 @@ help: ## List the targets
 dev: $(VENV)/.synced ## Serve everything on PORT (7001), with its table and bucket on AWS_PORT (7002)
 	@exec $(BIN)/python -m local
 
-test: $(VENV)/.synced .venv-litellm/.synced .venv-sam/.synced ## Run all tests that need PyPI only
+test: $(VENV)/.synced .venv-litellm/.synced .venv-sam/.synced ai-sdk ## Run all tests that need PyPI only
 	@$(KEEP_BYTECODE) $(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 test-dynamodb: $(VENV)/.synced build/dynamodb/.fetched ## Run the store's tests against DynamoDB Local (needs Maven and Java)
@@ -66,7 +67,7 @@ build-host: $(VENV)/.synced .venv-sam/.synced
 sam-local: docker build-host ## Serve the built functions by sam local on PORT (3000), in containers (needs Docker)
 	@exec $(BIN)/python -m local.sam
 
-invoke: docker $(VENV)/.synced ## Call one function in a container with its event: F=ListMessages (needs Docker)
+invoke: docker $(VENV)/.synced ## Call one function in a container with its event: F=ListVersions (needs Docker)
 	@$(BIN)/python -m local.sam.functions "$(F)"
 	@$(MAKE) --no-print-directory build-host >&2
 	@exec $(BIN)/python -m local.sam "$(F)"
@@ -75,7 +76,7 @@ docker:
 	@docker info >/dev/null 2>&1 || { echo "sam local runs functions in containers, and no Docker is running here: start it first." >&2; exit 1; }
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .venv-litellm .venv-sam .aws-sam build/functions build/layers build/host .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-litellm .venv-sam $(AI_SDK) .aws-sam build/functions build/layers build/host .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/uv:
@@ -102,6 +103,16 @@ $(VENV)/.synced: pyproject.toml uv.lock | $(VENV)/bin/uv
 	@$(PYTHON) -m venv .venv-litellm
 	@UV_PYTHON=.venv-litellm/bin/python UV_PROJECT_ENVIRONMENT=.venv-litellm $(BIN)/uv sync -q --locked --only-group litellm
 	@touch $@
+
+# The AI SDK, whose reader some tests ask: the only ones that need more than PyPI, and they are skipped
+# without it.
+ai-sdk: $(if $(shell command -v npm),$(AI_SDK)/.installed)
+	@command -v npm >/dev/null || echo "There is no Node here: the tests of the AI SDK's reader are skipped."
+
+$(AI_SDK)/.installed: tests/chatbase_client/package-lock.json
+	@echo "Installing the AI SDK for the tests of its reader into $(AI_SDK) …"
+	@if npm ci --prefix tests/chatbase_client --silent; then touch $@; \
+	else echo "npm could not: the tests of the AI SDK's reader are skipped."; fi
 
 build/dynamodb/.fetched: tests/dynamodb/pom.xml
 	@for tool in mvn java; do command -v $$tool >/dev/null || { echo "make test-dynamodb needs Maven and Java 17 or later: there is no $$tool here."; exit 1; }; done

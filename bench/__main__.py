@@ -24,8 +24,11 @@ BENCHES = {
     "following": "an answer's readers: how far behind they are, and how soon a stop ends it",
     "latency": "what Reprise adds to a provider's answer, beside LiteLLM",
     "limits": "turns a second of one account with credits, until they refuse one another",
+    "surfaces": "what the other surfaces add to an answer, beside the conversations surface",
     "runtime": "what the streaming runtime adds to an event",
+    "knowledge": "search in a corpus of 1,000 pages, and the reading of PDFs",
     "streams": "200 streams at once through `make dev`",
+    "fixie": "a long answer on the Fixie surface, to a client that reads slowly",
 }
 RESULTS = Path(__file__).with_name("results.json")
 

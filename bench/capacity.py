@@ -31,6 +31,7 @@ from reprise.engine import turns
 from reprise.engine.asker import Asker
 from reprise.engine.begin import Options
 from reprise.engine.engine import Engine, Timing
+from reprise.engine.targets import version_of
 from reprise.llm import catalogue
 from reprise.store.balances import UNLIMITED
 from reprise.store.keys import account as partition_of
@@ -181,7 +182,7 @@ async def _redo(engine: Engine, secret: str, conversation: Conversation, target:
     """As a surface would."""
     caller, _ = await asyncio.to_thread(keys.authenticate, secret, time.time())
     asker = Asker(caller.owner, caller.owner, UNLIMITED, time.time() + 60)
-    generation = await turns.redo(engine, asker, conversation.id, target.id, Options())
+    generation = await turns.redo(engine, asker, conversation.id, version_of(target.id), Options())
     if await generation.ended() is None:
         raise RuntimeError("the redo failed")
 

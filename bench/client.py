@@ -57,13 +57,13 @@ def events_in(pieces: Pieces) -> list[Event]:
     """The events of a chunked answer, or of a chunked request."""
     found: list[Event] = []
     rest = b""
-    for at, data in _unchunked(pieces):
+    for at, data in unchunked(pieces):
         *whole, rest = (rest + data).split(b"\n\n")
         found += [Event(event, at) for event in whole]
     return found
 
 
-def _unchunked(pieces: Pieces) -> Iterator[tuple[float, bytes]]:
+def unchunked(pieces: Pieces) -> Iterator[tuple[float, bytes]]:
     """The body, without what HTTP puts around its chunks."""
     rest, within = b"", False
     for at, data in pieces:

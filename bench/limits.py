@@ -32,6 +32,7 @@ from local import backend, moto, template
 from reprise.engine import conversations, turns
 from reprise.engine.asker import Asker
 from reprise.engine.begin import Options
+from reprise.engine.conversations import Draft
 from reprise.engine.engine import Engine, Timing
 from reprise.store import balances, keys, table
 from reprise.store.balances import Allowance
@@ -219,7 +220,7 @@ async def _step(account: _Account, step: _Step, seconds: float) -> _Step:
     """So many conversations in which one turn follows the other, for so long."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     homes = [
-        await asyncio.to_thread(conversations.create, account.engine, account.owner, "bench")
+        await asyncio.to_thread(conversations.create, account.engine, account.owner, Draft("bench"))
         for _ in range(step.conversations)
     ]
     conflicts = Conflicts(step.holding)

@@ -20,13 +20,22 @@ from local.events import Request, proxy_event
 from local.table_stream import as_lambda_has_it
 from local.template import Route, Template
 from reprise.store import conversations
+from reprise.web.cookies import COOKIE
 
 FOLDER = Path(__file__).parent.parent / "events"
 REGION = "us-east-1"
 CLIENT, SERVER, HOST = "192.0.2.44", ("api.example.com", 443), "api.example.com"
+ORIGIN = "http://localhost:5174"  # listed by default
 STREAM = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/reprise/stream/2026-01-05T09:00:00.000"
-IDS = {"conversation_id": samples.CONVERSATION.id, "message_id": samples.ANSWER.id}
+IDS = {
+    "agent_id": samples.ACCOUNT.id,  # its implicit default agent
+    "conversation_id": samples.CONVERSATION.id,
+    "message_id": samples.ANSWER.id,
+    "thread_id": samples.CONVERSATION.id,
+    "user_id": "ada",
+}
 IDS_OF: Mapping[str, Mapping[str, str]] = {  # where it is another
+    "ChatbaseSubmitToolResult": {"conversation_id": samples.CALLING.id},
     "ConversationsEditMessage": {"message_id": samples.QUESTION.id},
     "ConversationsSelectVersion": {"message_id": samples.FIRST_ANSWER.id},
 }
@@ -34,9 +43,22 @@ HEADERS: Mapping[str, Mapping[str, str]] = {
     "ConversationsResumeStream": {"last-event-id": f"{samples.ANSWER.id}:1"},
     "ConversationsSendMessage": {"idempotency-key": "0b5c1d3e-2a77-4c55-9d0e-6f1f7c1c8a10"},
 }
-QUERIES = {"ConversationsListConversations": "page=1&limit=10"}
+QUERIES = {
+    "ConversationsListConversations": "page=1&limit=10",
+    "ChatbaseListConversations": "limit=20",
+    "OpeyRegenerate": f"message_id={samples.QUESTION.id}",
+}
 ALSO_STREAMED = {"ConversationsEditMessage"}
-WITHOUT_BODY = {"ConversationsSelectVersion", "ConversationsStopGeneration"}
+WITHOUT_BODY = {
+    "ConversationsSelectVersion",
+    "ConversationsStopGeneration",
+    "FixieRegenerate",
+    "FixieStop",
+    "OpeyCreateSession",
+    "OpeyDeleteSession",
+    "OpeyRegenerate",
+    "OpeyStop",
+}
 BODIES: Mapping[str, Mapping[str, Any]] = {
     "ConversationsCreateConversation": {"title": "Trip to Lisbon"},
     "ConversationsEditMessage": {"content": "Where to in June?"},
@@ -45,6 +67,23 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "ConversationsSendMessage": {"content": "And where to stay?"},
     "ConversationsStartConversation": {"content": "Where to in May?", "temperature": 0.5},
     "ConversationsStreamMessage": {"content": "And where to stay?"},
+    "ChatbaseChat": {
+        "message": "And where to stay?",
+        "conversationId": samples.CONVERSATION.id,
+        "stream": True,
+    },
+    "ChatbaseRetry": {"messageId": samples.ANSWER.id},
+    "ChatbaseSubmitToolResult": {
+        "toolCallId": samples.CALL.id,
+        "output": {"status": "sent", "days": 2},
+    },
+    "ChatbaseGiveFeedback": {"feedback": "positive"},
+    "FixieStartConversation": {
+        "message": "Where to in May?",
+        "runtimeParameters": {"systemPrompt": "Name one place only."},
+    },
+    "FixieSendMessage": {"message": "And where to stay?"},
+    "OpeyStream": {"message": "And where to stay?", "thread_id": samples.CONVERSATION.id},
 }
 
 
@@ -73,11 +112,13 @@ def _request(name: str, route: Route, design: Template) -> dict[str, Any]:
     streamed = route.path.endswith(("/stream", "/regenerate")) or name in ALSO_STREAMED
     headers = [
         ("accept", "text/event-stream" if streamed else "application/json"),
-        ("authorization", f"Bearer {samples.KEY}"),
+        _credentials(name),
         ("host", HOST),
         ("user-agent", "curl/8.7.1"),
         *HEADERS.get(name, {}).items(),
     ]
+    if route.method == "OPTIONS":
+        headers.append(("origin", ORIGIN))
     body = b""
     if name not in WITHOUT_BODY and route.method in ("POST", "PUT", "PATCH"):
         body = json.dumps(BODIES[name]).encode()
@@ -97,6 +138,13 @@ def _request(name: str, route: Route, design: Template) -> dict[str, Any]:
     event["headers"]["X-Forwarded-Proto"] = "https"  # which nothing local is reached by
     event["multiValueHeaders"]["X-Forwarded-Proto"] = ["https"]
     return event
+
+
+def _credentials(name: str) -> tuple[str, str]:
+    """The header that a function knows its caller by."""
+    if name.startswith("Opey") and name != "OpeyCreateSession":
+        return "cookie", f"{COOKIE}={samples.COOKIE}"
+    return "authorization", f"Bearer {samples.KEY}"
 
 
 def _deletion() -> dict[str, Any]:

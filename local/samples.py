@@ -10,12 +10,14 @@ from random import Random
 from reprise.accounts import keys as api_keys
 from reprise.chat.events import Produced
 from reprise.chat.ids import Mint
-from reprise.chat.messages import Conversation, Message, Role, Text, Usage, path_hash
-from reprise.store import accounts, conversations, generations, keys, messages
+from reprise.chat.messages import Conversation, Message, Role, Text, ToolCall, Usage, path_hash
+from reprise.store import accounts, conversations, generations, keys, messages, sessions
 from reprise.store.accounts import Account, ApiKey
 from reprise.store.items import LEASE_KEPT, LeaseItem, VersionsItem
+from reprise.store.sessions import KEPT, Session
 
 KEY = "rp_a-key-of-the-sample-events"
+COOKIE = "a-session-of-the-sample-events".ljust(43, "-")
 MOMENT = 1_767_607_200_000  # milliseconds since the Unix epoch: 2026-01-05T10:00:00Z
 MODEL = "openai/gpt-4o-mini"
 _LEASE = 30  # seconds
@@ -115,6 +117,17 @@ DELETED = _writer.conversation(OWNER, "A mistake")
 DELETED_QUESTION = _writer.message(DELETED, "user", "Never mind")
 
 
+# One that waits for what the client's tool gives.
+CALLING = _writer.conversation(OWNER, "An order")
+CALLING_QUESTION = _writer.message(CALLING, "user", "Where is order 204513?")
+CALL = ToolCall("call-1", "find_order", {"number": "204513"})
+CALLING_ANSWER = replace(
+    _writer.message(CALLING, "assistant", "", CALLING_QUESTION),
+    parts=(CALL,),
+    finish_reason="tool-calls",
+)
+
+
 def store() -> None:
     """Write it all, over what is there of it."""
     accounts.create(ACCOUNT)
@@ -129,11 +142,22 @@ def store() -> None:
             created=MOMENT,
         )
     )
+    sessions.put(
+        Session(
+            digest=api_keys.digest(COOKIE),
+            account_id=ACCOUNT.id,
+            owner=OWNER,
+            plan=ACCOUNT.plan,
+            scopes=frozenset({"read", "write"}),
+            expires=int(time.time()) + KEPT,
+        )
+    )
     _put(replace(CONVERSATION, branched=True), QUESTION, FIRST_ANSWER, ANSWER)
     VERSIONS.save()
     _log(ANSWER, *PARTS)
     _put(CRASHED, CRASHED_QUESTION, CRASHED_ANSWER)
     _log(CRASHED_ANSWER, "Something with")
+    _put(CALLING, CALLING_QUESTION, CALLING_ANSWER)
     _put(DELETED, DELETED_QUESTION)
     conversations.delete(DELETED)
 

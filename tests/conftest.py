@@ -2,10 +2,12 @@
 
 import copy
 import os
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 os.environ |= {
@@ -39,6 +41,8 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.s3.models import s3_backends
 
 from local import backend, moto, template
+from reprise.accounts import agents
+from reprise.knowledge import files
 
 # how fast examples are made is the machine's affair
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -81,6 +85,7 @@ def _aws() -> Iterator[None]:
             backend.create(DESIGN, client, _client("s3"))
         else:
             _moto_has(copy.deepcopy(_empty()))
+        agents.forget()
         yield
 
 
@@ -124,3 +129,12 @@ def shared_aws() -> Iterator[None]:
     """The same for a module whose tests do not mind what others of them have stored."""
     with _aws():
         yield
+
+
+@pytest.fixture
+def kept(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where this machine keeps indexes, which is nothing yet; with the table and the bucket."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    files.here.cache_clear()
+    yield tmp_path / f"reprise-{os.getuid()}"
+    files.here.cache_clear()

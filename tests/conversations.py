@@ -55,11 +55,14 @@ def select(message_id: str) -> str:
     return f"/v1/chat/messages/{message_id}/select"
 
 
+def message_for(path: str, user_id: str, answer_id: str) -> str:
+    """Which message a path of `template.yaml` takes: an answer, but where only a user's will do."""
+    return user_id if path == "/v1/chat/messages/{message_id}" else answer_id
+
+
 def fill(path: str, conversation_id: str, user_id: str, answer_id: str) -> str:
-    """A path of `template.yaml` with ids: of messages the user's, but where only an answer's will
-    do.
-    """
-    message_id = answer_id if path.endswith("/select") else user_id
+    """A path of this surface with ids."""
+    message_id = message_for(path, user_id, answer_id)
     return path.format(conversation_id=conversation_id, message_id=message_id)
 
 

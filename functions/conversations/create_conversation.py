@@ -7,6 +7,7 @@ from mangum import Mangum
 from conversations.requests import NewConversation
 from conversations.wire import conversation_object, success, surface
 from reprise.engine import conversations
+from reprise.engine.conversations import Draft
 from reprise.web.askers import CurrentClaim
 from reprise.web.callers import CurrentCaller
 from reprise.web.engine import engine
@@ -24,7 +25,7 @@ def create_conversation(
     body: NewConversation | None = None,
 ) -> JSONResponse:
     title = (body and body.title) or DEFAULT_TITLE
-    conversation = conversations.create(engine(), caller.owner, title, claim)
+    conversation = conversations.create(engine(), caller.owner, Draft(title), claim)
     data = conversation_object(conversation, caller)
     return success(request, data, "Conversation created successfully", 201)
 

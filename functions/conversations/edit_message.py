@@ -9,8 +9,8 @@ from mangum import Mangum
 from conversations.requests import Question
 from conversations.wire import stream, surface
 from reprise.engine import turns
-from reprise.engine.admit import home_of
 from reprise.engine.begin import Options
+from reprise.engine.where import home_of
 from reprise.web.askers import CurrentAsker
 from reprise.web.engine import engine
 from reprise.web.streams import event_stream

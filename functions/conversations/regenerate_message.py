@@ -11,8 +11,9 @@ from mangum import Mangum
 from conversations.requests import Regeneration
 from conversations.wire import stream, surface
 from reprise.engine import turns
-from reprise.engine.admit import home_of
 from reprise.engine.begin import Options
+from reprise.engine.targets import version_of
+from reprise.engine.where import home_of
 from reprise.web.askers import CurrentAsker
 from reprise.web.engine import engine
 from reprise.web.streams import event_stream
@@ -29,7 +30,7 @@ async def regenerate_message(
         engine(),
         asker,
         home_of(message_id),
-        message_id,
+        version_of(message_id),
         Options(wanted.model, wanted.temperature),
     )
     return event_stream(stream(generation.events(), generation.begun.conversation))

@@ -10,6 +10,7 @@ from conversations.requests import StartedConversation
 from conversations.wire import stream, surface
 from reprise.engine import turns
 from reprise.engine.begin import Options
+from reprise.engine.conversations import Draft
 from reprise.web.askers import CurrentAsker
 from reprise.web.engine import engine
 from reprise.web.streams import event_stream
@@ -25,8 +26,8 @@ async def start_conversation(
         engine(),
         asker,
         body.content,
-        body.title,
         Options(body.model, body.temperature),
+        Draft(body.title),
     )
     return event_stream(stream(generation.events(), generation.begun.conversation))
 

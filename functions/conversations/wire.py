@@ -26,6 +26,7 @@ from reprise.chat.messages import Conversation, Message, Text
 from reprise.web.app import InvalidRequest, create_app, request_id
 from reprise.web.callers import bearer
 from reprise.web.streams import DONE, json_list, sse
+from reprise.web.times import iso
 
 MODEL_FAILED = "Failed to generate AI response"
 
@@ -33,11 +34,6 @@ MODEL_FAILED = "Failed to generate AI response"
 def surface(limit: str | None = None) -> FastAPI:
     """An app for one endpoint of this surface; those that generate are limited."""
     return create_app(error_response, bearer, limit)
-
-
-def iso(milliseconds: int) -> str:
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def conversation_object(conversation: Conversation, caller: Caller) -> dict[str, Any]:

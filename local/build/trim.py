@@ -8,7 +8,9 @@ import shutil
 from pathlib import Path
 
 # Of botocore, which is mostly descriptions of AWS's 400 services: those that functions call.
-SERVICES = frozenset({"bedrock-runtime", "dynamodb", "s3", "secretsmanager", "ssm"})
+SERVICES = frozenset(
+    {"bedrock-agent-runtime", "bedrock-runtime", "dynamodb", "s3", "secretsmanager", "ssm"}
+)
 
 _UNWANTED = (
     ".lock",  # uv's

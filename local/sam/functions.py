@@ -14,7 +14,7 @@ from local.template import Function
 
 
 def named(name: str, functions: Iterable[Function]) -> Function:
-    """By its name, or by the end of it where only one ends so: `ListMessages`. Raises CannotStart
+    """By its name, or by the end of it where only one ends so: `ListVersions`. Raises CannotStart
     with the names that there are.
     """
     there = {function.name: function for function in functions}
@@ -28,7 +28,7 @@ def named(name: str, functions: Iterable[Function]) -> Function:
     elif name:
         said = f"There is no function {name}. There are"
     else:
-        said = "Say which function: make invoke F=ListMessages. There are"
+        said = "Say which function: make invoke F=ListVersions. There are"
     raise CannotStart(f"{said}: {', '.join(fitting or there)}")
 
 

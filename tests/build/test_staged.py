@@ -16,6 +16,7 @@ from local.build.__main__ import MOST_MB
 from local.build.stage import Staged
 from local.build.trim import SERVICES
 from tests.build.importing import import_alone, layers
+from tests.knowledge.pdfs import document
 
 ROOT = Path(__file__).parents[2]
 OF_RUNTIME = ("functions", "layers/reprise", "layers/streaming")
@@ -137,6 +138,12 @@ def test_the_exec_wrapper_is_there_and_can_be_run(staged: Staged) -> None:
             assert any(os.access(path, os.X_OK) for path in found), wrapper
             named += 1
     assert named
+
+
+def test_the_process_that_reads_pdfs_finds_all_that_it_needs(staged: Staged) -> None:
+    script = f"from reprise.knowledge.pdf import extract; print(extract({document('Hi')!r}).pages)"
+
+    assert run_alone(staged, script) == "('Hi',)\n"
 
 
 def run_alone(staged: Staged, script: str) -> str:

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from local import moto
-from reprise.accounts import plans
+from reprise.accounts import agent_files, plans
 from tests.api import routes
 from tests.dev_server import DevServer
 from tests.docs.walkthrough import ROOT, Make, assert_prints, read, run
 from tests.upstream import Upstream, answer
 
-README, CONVERSATIONS = "README.md", "docs/conversations.md"
-PAGES = (README, CONVERSATIONS)
+README, CONVERSATIONS, AGENTS = "README.md", "docs/conversations.md", "docs/agents.md"
+PAGES = (README, CONVERSATIONS, AGENTS, "docs/fixie.md")
+MORE_PAGES = ("docs/corpora.md",)  # whose commands need no key
 KEY = "rp_a-key-to-try-things-with"
 PLANS = (ROOT / CONVERSATIONS).read_text().partition("\n## Plans\n")[2].partition("\n## ")[0]
 
@@ -23,7 +24,7 @@ def makes(target: str) -> list[Make]:
     return [make for page in PAGES for make in read(page).makes if make.target == target]
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", [*PAGES, *MORE_PAGES])
 def test_the_commands_print_what_the_page_says(path: str) -> None:
     page = read(path)
     settings = {"REPRISE_LOCAL_API_KEY": KEY, "REPRISE_DEMO_TOKENS_PER_SECOND": "0"}
@@ -49,7 +50,9 @@ def test_the_key_of_the_commands_is_the_one_that_make_dev_was_told() -> None:
     keys = [make.settings.get("REPRISE_LOCAL_API_KEY") for make in makes("dev")]
 
     assert {key for key in keys if key} == {KEY}
-    assert all(f"Bearer {KEY}" in (ROOT / path).read_text() for path in PAGES)
+    for page in PAGES:
+        text = (ROOT / page).read_text()
+        assert "Authorization" not in text or f"Bearer {KEY}" in text
 
 
 def test_make_has_every_target_that_is_named() -> None:
@@ -125,6 +128,15 @@ def test_every_error_code_is_described() -> None:
     assert codes == set(re.findall(r"^\| \d{3} \| `(\w+)` \|", text, re.MULTILINE))
 
 
+def test_every_field_of_an_agents_file_is_described() -> None:
+    text = (ROOT / AGENTS).read_text()
+    described = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+
+    assert described == {*agent_files.FIELDS, *agent_files.FIELDS_OF_TOOL}
+    for field in agent_files.FIELDS:
+        assert re.search(rf"^(\[\[)?{field}\b", text, re.MULTILINE), f"{field} is in no file"
+
+
 def test_the_plans_are_as_described() -> None:
     rows = re.findall(
         r"^\| `(\w+)`.* \| (yes|no).* \| (.+) an hour \| (.+) \| (.+) \|$", PLANS, re.M
@@ -138,7 +150,7 @@ def test_the_plans_are_as_described() -> None:
             f"{plan.allowance.concurrent:,}",
             "not limited" if plan.allowance.credits is None else f"{plan.allowance.credits:,}",
         )
-        for plan in plans.load().values()
+        for plan in map(plans.find, plans.names())
     ]
     assert {plan.windows["conversations"] for plan in plans.load().values()} == {3600}
 

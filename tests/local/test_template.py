@@ -68,19 +68,33 @@ def test_functions_are_named_for_their_modules() -> None:
 
 
 def test_what_waits_for_a_model_or_may_be_long_streams() -> None:
-    streaming = {each.function.handler.split(".")[1] for each in OWN.routes if each.streaming}
+    streaming = {
+        each.function.handler.removesuffix(".handler") for each in OWN.routes if each.streaming
+    }
 
     assert streaming == {
-        "edit_message",
-        "get_conversation",
-        "list_messages",
-        "list_versions",
-        "regenerate_message",
-        "resume_stream",
-        "select_version",
-        "send_message",
-        "start_conversation",
-        "stream_message",
+        "chatbase.chat",
+        "chatbase.get_conversation",
+        "chatbase.list_messages",
+        "chatbase.retry",
+        "conversations.edit_message",
+        "conversations.get_conversation",
+        "conversations.list_messages",
+        "conversations.list_versions",
+        "conversations.regenerate_message",
+        "conversations.resume_stream",
+        "conversations.select_version",
+        "conversations.send_message",
+        "conversations.start_conversation",
+        "conversations.stream_message",
+        "fixie.get_conversation",
+        "fixie.list_conversations",
+        "fixie.regenerate",
+        "fixie.send_message",
+        "fixie.start_conversation",
+        "opey.list_messages",
+        "opey.regenerate",
+        "opey.stream",
     }
 
 

@@ -252,10 +252,12 @@ class TestTable:
 
         indexes = {index["IndexName"]: index for index in found["GlobalSecondaryIndexes"]}
         assert set(indexes) == {"by_owner", "by_agent", "by_end_user"}
-        for index in indexes.values():
+        for name, index in indexes.items():
+            keys = {name.removeprefix("by_"), "activity"}
+            assert {key["AttributeName"] for key in index["KeySchema"]} == keys
             assert set(index["Projection"]["NonKeyAttributes"]) == {
-                "id", "title", "model", "created", "kind",
-            }  # fmt: skip
+                "id", "title", "model", "created", "kind", "agent", "end_user",
+            } - keys  # fmt: skip
         assert found["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
         expiry = client("dynamodb").describe_time_to_live(TableName=table)
         assert expiry["TimeToLiveDescription"]["AttributeName"] == "ttl"

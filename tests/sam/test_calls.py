@@ -27,7 +27,7 @@ Resources:
 """
 
 
-@pytest.mark.parametrize("name", ["ListMessages", "ConversationsListMessages"])
+@pytest.mark.parametrize("name", ["ListVersions", "ConversationsListVersions"])
 def test_a_function_may_be_named_by_the_end_of_its_name(name: str) -> None:
     assert functions.main(name) == 0
 
@@ -35,7 +35,7 @@ def test_a_function_may_be_named_by_the_end_of_its_name(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("", "Say which function: make invoke F=ListMessages. There are: "),
+        ("", "Say which function: make invoke F=ListVersions. There are: "),
         ("NoSuch", "There is no function NoSuch. There are: "),
         ("Message", "Message may be any of: "),
     ],
@@ -53,7 +53,7 @@ def test_who_names_none_or_several_is_told_which_there_are(
     )
 
 
-@pytest.mark.parametrize("arguments", [(), ("ListMessages",)])
+@pytest.mark.parametrize("arguments", [(), ("ListVersions",)])
 def test_without_docker_it_says_so_in_a_line(arguments: tuple[str, ...], tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "local.sam", *arguments],

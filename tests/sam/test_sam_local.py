@@ -4,6 +4,7 @@ Not of `make test`. A conversation goes through every endpoint that the template
 """
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from local.sam.template import FUNCTIONS
 from local.template import Route
 from tests.api import DONE, Response, routes
 from tests.dev_server import KEY, free_port
+from tests.fixie import snapshots
 from tests.sam.sam_local import containers, docker, sam_local
 
 pytestmark = [pytest.mark.sam, pytest.mark.xdist_group("sam")]
@@ -31,6 +33,10 @@ CONVERSATION = f"{CONVERSATIONS}/{{conversation_id}}"
 MESSAGES = f"{CONVERSATION}/messages"
 MESSAGE = "/v1/chat/messages/{message_id}"
 STREAM = f"{MESSAGES}/stream"
+AGENT = "/api/v2/agents/{agent_id}"
+FIXIE = "/api/v1/conversations"
+UNKNOWN_ID = "0a9b0a5b-abd4-8815-be96-fdacae4412ce"  # well-formed
+FIRST_ROUTES = list({route.function.name: route for route in reversed(list(routes()))}.values())
 SECONDS_TO_ANSWER = 600  # a function's first call makes an image of the layers
 
 
@@ -70,6 +76,7 @@ class Served:
             json=json,
             headers={"Authorization": f"Bearer {key}", **(headers or {})},
         )
+        self._client.cookies.clear()  # who sends one says so
         return Response(answer.status_code, dict(answer.headers), answer.content)
 
 
@@ -155,17 +162,80 @@ def chunks(answer: Response) -> list[Any]:
     return [each for each in answer.events()[:-1] if each["type"] == "ai_chunk"]
 
 
-@pytest.mark.parametrize("route", list(routes()), ids=lambda route: f"{route.method} {route.path}")
-def test_who_has_no_key_is_refused_in_containers_too(served: Served, route: Route) -> None:
-    ids = dict.fromkeys(("conversation_id", "message_id"), "0a9b0a5b-abd4-8815-be96-fdacae4412ce")
+def test_an_answer_and_another_one_on_chatbase(served: Served) -> None:
+    agent = {"agent_id": "demo"}
 
-    answer = served(route.method, route.path, ids, json={"content": "Hello"}, key="rp_unknown")
+    told = served("POST", f"{AGENT}/chat", agent, {"message": "Count to 3", "stream": True})
+    assert deltas(told) == ["1", " 2", " 3"]
+    finish = next(each for each in told.events()[:-1] if each["type"] == "finish")
+    ids = agent | {"conversation_id": finish["messageMetadata"]["conversationId"]}
+    again = {"messageId": finish["messageMetadata"]["messageId"], "stream": True}
 
-    assert answer.status == 401, answer.text
+    retried = served("POST", f"{AGENT}/conversations/{{conversation_id}}/retry", ids, again)
+
+    assert deltas(retried) == ["1", " 2", " 3"]
+
+
+def test_an_answer_and_another_one_on_fixie(served: Served) -> None:
+    begun = snapshots(served("POST", FIXIE, json={"message": "Count to 3"}))[-1]
+    turn = begun["turns"][-1]
+    assert turn["messages"][-1]["content"] == "1 2 3"
+    ids = {"conversation_id": begun["id"], "message_id": turn["id"]}
+
+    again = served("POST", f"{FIXIE}/{{conversation_id}}/messages/{{message_id}}/regenerate", ids)
+
+    assert snapshots(again)[-1]["messages"][-1]["content"] == "1 2 3"
+
+
+def test_an_answer_and_another_one_on_opey(served: Served) -> None:
+    made = served("POST", "/create-session")
+    assert made.status == 200, made.text
+    cookie = {"Cookie": made.headers["set-cookie"].partition(";")[0]}
+
+    told = served("POST", "/stream", json={"message": "Count to 3"}, headers=cookie)
+    assert said(told) == ["1 2 3"]
+    thread, question = told.events()[0]["thread_id"], told.events()[1]["message_id"]
+    again = served(
+        "POST",
+        "/stream/{thread_id}/regenerate?message_id={message_id}",
+        {"thread_id": thread, "message_id": question},
+        headers=cookie,
+    )
+
+    assert said(again) == ["1 2 3"]
+
+
+def deltas(answer: Response) -> list[str]:
+    assert answer.status == 200, answer.text
+    return [each["delta"] for each in answer.events()[:-1] if each["type"] == "text-delta"]
+
+
+def said(answer: Response) -> list[str]:
+    assert answer.status == 200, answer.text
+    events = answer.events()[:-1]
+    return [each["content"] for each in events if each["type"] == "assistant_complete"]
+
+
+@pytest.mark.parametrize("route", FIRST_ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_who_has_no_key_is_told_so_in_containers_too(served: Served, route: Route) -> None:
+    ids = dict.fromkeys(re.findall(r"{(\w+)}", route.path), UNKNOWN_ID)
+    body = None if route.method in ("GET", "OPTIONS") else {"content": "Hello"}
+
+    answer = served(route.method, route.path, ids, json=body, key="rp_unknown")
+
+    if route.method == "OPTIONS":
+        assert answer.status == 200, answer.text
+        return  # sam answers it itself
+    if route.path.endswith(("/health", "/status")):
+        assert answer.status == 200, answer.text
+    elif route.function.handler.startswith("opey.") and route.path != "/create-session":
+        assert answer.status == 403, answer.text  # no cookie
+    else:
+        assert answer.status == 401, answer.text
     assert answer.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("name", ["ListMessages", "PurgeConversation"])
+@pytest.mark.parametrize("name", ["ListVersions", "PurgeConversation"])
 def test_a_function_is_called_with_its_sample_event(name: str) -> None:
     with sam_local(name) as call:
         said, _ = call.communicate(timeout=SECONDS_TO_ANSWER)

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import re
 import threading
 import time
 from collections import defaultdict
@@ -24,9 +25,11 @@ from reprise.store.balances import BalanceItem
 from reprise.store.generations import Terms
 from reprise.store.messages import FIRST_PAGE
 from reprise.web import engine as web_engine
+from tests import chatbase, fixie
+from tests import conversations as of_conversations
 from tests.api import Api, Response, call, new_account, new_key, routes
 from tests.calls import Call, intercept
-from tests.conversations import BODIES, CONVERSATIONS, START, UNKNOWN_ID, conversation
+from tests.conversations import CONVERSATIONS, START, UNKNOWN_ID, conversation
 from tests.conversations import message as message_path
 from tests.conversations import messages as messages_path
 from tests.conversations import regenerate as regenerate_path
@@ -36,9 +39,16 @@ from tests.conversations import stream as stream_path
 from tests.conversations import versions as versions_path
 from tests.models import FakeModels
 from tests.store.scribe import Scribe, put_all
+from tests.template import (
+    chatbase_scenarios,
+    corpus_scenarios,
+    fixie_scenarios,
+    opey_scenarios,
+)
 from tests.template.permissions import Access, accesses_of
 from workers import purge_conversation, repair_generation
 
+BODIES = of_conversations.BODIES | chatbase.BODIES | fixie.BODIES
 LONG = "x" * (bodies.LIMIT + 1)  # bytes: it goes to the bucket
 GONE = 60  # seconds ago, for a lease
 STANDARD = plans.find("standard")
@@ -107,15 +117,19 @@ class Stage:
         self, partial_text: str = "Hel", into: tuple[Conversation, list[Message]] | None = None
     ) -> tuple[Conversation, list[Message]]:
         """One whose answer nobody writes any more, though its lease still lies there and its hold
-        is still held. `into`: one of two messages, whose answer was to be redone.
+        is still held, if there is an account that pays. `into`: one of two messages, whose answer
+        was to be redone.
         """
         made, branch = into or self.conversation()
         scribe = self.scribe
         turn = scribe.redo(made, branch[1], branch[0]) if into else scribe.send(made)
         *said, answer = turn.messages
-        answer = replace(answer, hold=Hold(self.owner, 1))
+        terms = generations.FREE
+        if not self.owner.startswith(keys.anonymous("")):
+            answer = replace(answer, hold=Hold(self.owner, 1))
+            terms = Terms(None, STANDARD.allowance)
         turn = replace(turn, messages=(*said, answer))
-        begun = generations.begin(turn, time.time() - GONE, Terms(None, STANDARD.allowance))
+        begun = generations.begin(turn, time.time() - GONE, terms)
         for number in range(0, len(partial_text), 100_000):
             piece = Produced(number + 1, self.scribe.now_ms, Text(partial_text[number:][:100_000]))
             generations.log(answer.id, number + 1, [piece], time.time())
@@ -287,8 +301,7 @@ def sends_what_nobody_answers(stage: Stage) -> None:
             assert send(path(made.id), json=said).status in FINE
 
 
-# --- What has to do with answers that are or were made
-# ----------------------------------------------
+# --- What has to do with answers that are or were made --------------------------------------------
 
 
 def creates_once(stage: Stage) -> None:
@@ -361,17 +374,30 @@ def purges(stage: Stage) -> None:
 
 
 def repairs(stage: Stage) -> None:
+    """Of an account, of nobody's session, and of the public of an agent."""
+    nobodys = replace(stage, owner=keys.anonymous("0" * 64))
     for partial_text in ("Hel", LONG, ""):
-        made, (*_, answer) = stage.crashed(partial_text)
-        lease = {
-            "pk": {"S": keys.conversation(made.owner, made.number)},
-            "g": {"S": answer.id},
-        }
-        record = {"dynamodb": {"OldImage": lease}}
-        stage.woken(repair_generation, "WorkersRepairGeneration", record)
+        for of in (stage, nobodys):
+            made, (*_, answer) = of.crashed(partial_text)
+            _repair(stage, made, answer)
+        _repair(stage, *chatbase_scenarios.held(stage, keys.agent("public"), partial_text))
+
+
+def _repair(stage: Stage, made: Conversation, answer: Message) -> None:
+    lease = {
+        "pk": {"S": keys.conversation(made.owner, made.number)},
+        "g": {"S": answer.id},
+    }
+    record = {"dynamodb": {"OldImage": lease}}
+    stage.woken(repair_generation, "WorkersRepairGeneration", record)
+    assert messages.find(made.owner, made.number, answer.id)[0].state == "error"
 
 
 SCENARIOS: tuple[Scenario, ...] = (
+    *chatbase_scenarios.SCENARIOS,
+    *corpus_scenarios.SCENARIOS,
+    *fixie_scenarios.SCENARIOS,
+    *opey_scenarios.SCENARIOS,
     creates,
     creates_once,
     lists,
@@ -406,10 +432,13 @@ SCENARIOS: tuple[Scenario, ...] = (
 def calls_for_the_first_time(recorder: Recorder, credentials: Callable[[], str]) -> None:
     """Every route, by somebody new each time. Who calls is found out before anything else is."""
     for route in routes():
+        by_cookie = route.function.handler.startswith("opey.")
+        if by_cookie and (route.method, route.path) != ("POST", "/create-session"):
+            continue  # see opey_scenarios
         api = Client(recorder, credentials())
-        path = route.path.format(conversation_id=UNKNOWN_ID, message_id=UNKNOWN_ID)
+        path = re.sub(r"{\w+}", UNKNOWN_ID, route.path)
         answer = api.request(route.method, path, json=BODIES.get((route.method, route.path)))
-        assert answer.status in (200, 201, 404), answer.text
+        assert answer.status in (200, 201, 204, 404), answer.text
 
 
 def walk(token: Callable[[], str]) -> Done:

@@ -7,12 +7,19 @@ from tests.template.deployed import functions, methods, only, parameter, resourc
 
 # Who waits for a model, and pays for all the while: what follows an answer does, too.
 WAITING = {
+    "ChatbaseChat",
+    "ChatbaseRetry",
     "ConversationsEditMessage",
     "ConversationsRegenerateMessage",
     "ConversationsResumeStream",
     "ConversationsSendMessage",
     "ConversationsStartConversation",
     "ConversationsStreamMessage",
+    "FixieRegenerate",
+    "FixieSendMessage",
+    "FixieStartConversation",
+    "OpeyRegenerate",
+    "OpeyStream",
 }
 WORKERS = {"WorkersPurgeConversation", "WorkersRepairGeneration"}
 
@@ -64,6 +71,11 @@ def test_no_function_is_told_a_secret() -> None:
         for name, value in function.environment.items():
             assert name != "OPENROUTER_API_KEY"
             assert isinstance(value, str) or list(value) == ["Ref"], name
+
+
+def test_no_role_has_more_managed_policies_than_one_may_have() -> None:
+    for name, role in resources("AWS::IAM::Role").items():
+        assert len(role["ManagedPolicyArns"]) <= 10, name
 
 
 def test_every_function_is_woken_by_something() -> None:

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from reprise.knowledge import knowledge_bases
 from reprise.llm.secrets import StoredKey
 from tests.accounts.issuers import FakeIssuer
 from tests.api import aws_client
@@ -50,7 +51,9 @@ def done(shared_aws: None, shared_issuer: FakeIssuer) -> Done:
 def test_nothing_is_missing(done: Done, function: str) -> None:
     grants = grants_of(function)
 
-    refused = [access for access in done[function] if not any(g.covers(access) for g in grants)]
+    refused = [
+        access for access in done.get(function, ()) if not any(g.covers(access) for g in grants)
+    ]
 
     assert sorted(refused) == []
 
@@ -60,7 +63,7 @@ def test_nothing_is_unused(done: Done, function: str) -> None:
     unused = {
         grant
         for grant in grants_of(function)
-        if not any(grant.covers(access) for access in done[function])
+        if not any(grant.covers(access) for access in done.get(function, ()))
     }
 
     assert sorted(unused) == []
@@ -99,13 +102,65 @@ def test_only_those_ask_models_that_have_to() -> None:
     asking = {name for name in FUNCTIONS if actions_of(name) & ASKING}
 
     assert asking == {
+        "ChatbaseChat",
+        "ChatbaseRetry",
         "ConversationsEditMessage",
         "ConversationsRegenerateMessage",
         "ConversationsSendMessage",
         "ConversationsStartConversation",
         "ConversationsStreamMessage",
+        "FixieRegenerate",
+        "FixieSendMessage",
+        "FixieStartConversation",
+        "OpeyRegenerate",
+        "OpeyStream",
     }
     assert all(actions_of(name) >= ASKING for name in asking)
+
+
+def test_only_those_search_documents_that_ask_for_agents() -> None:
+    consulting = {name for name in FUNCTIONS if "bedrock:Retrieve" in actions_of(name)}
+
+    assert consulting == {
+        "ChatbaseChat",
+        "ChatbaseRetry",
+        "FixieRegenerate",
+        "FixieSendMessage",
+        "FixieStartConversation",
+        "OpeyRegenerate",
+        "OpeyStream",
+    }
+
+
+def test_knowledge_bases_are_searched_by_the_action_that_is_allowed_and_only_ours(
+    shared_aws: None,
+) -> None:
+    operations: list[str] = []
+
+    def handle(call: Call) -> object:
+        operations.append(call.operation)
+        return {"retrievalResults": []}
+
+    with intercept(handle):
+        knowledge_bases.search("ABCDE12345", "tea", 5)
+
+    policy = resources("AWS::IAM::ManagedPolicy")["ConsultCorpora"]["PolicyDocument"]
+    (where,) = (
+        statement["Resource"]["Fn::Sub"]
+        for statement in policy["Statement"]
+        if statement["Action"] == f"bedrock:{operations[0]}"
+    )
+    assert operations == ["Retrieve"]
+    assert where == "arn:${AWS::Partition}:bedrock:*:${AWS::AccountId}:knowledge-base/*"
+
+
+def test_documents_are_read_and_never_written() -> None:
+    document = "corpora/0a9b0a5b-abd4-8815-be96-fdacae4412ce/index"
+
+    for function in FUNCTIONS:
+        for action in ("s3:PutObject", "s3:DeleteObject"):
+            access = Access(action, "bucket", document)
+            assert not any(grant.covers(access) for grant in grants_of(function))
 
 
 async def test_the_stored_key_is_read_by_the_actions_that_are_allowed(aws: None) -> None:

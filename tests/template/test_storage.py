@@ -3,6 +3,7 @@
 from typing import Any
 
 from local.template import PATH
+from reprise.store.table import Item
 from tests.template.deployed import only, template
 
 
@@ -42,11 +43,20 @@ def test_in_production_the_table_cannot_be_deleted() -> None:
 
 
 def test_indexes_carry_what_lists_show_and_no_more() -> None:
+    shown = {"id", "title", "model", "created", "kind", "agent", "end_user"}
     for index in only("AWS::DynamoDB::Table")["GlobalSecondaryIndexes"]:
-        assert index["Projection"] == {
-            "ProjectionType": "INCLUDE",
-            "NonKeyAttributes": ["id", "title", "model", "created", "kind"],
-        }
+        projection = index["Projection"]
+        keys = {key["AttributeName"] for key in index["KeySchema"]}
+        assert projection["ProjectionType"] == "INCLUDE"
+        assert sorted(projection["NonKeyAttributes"]) == sorted(shown - keys)
+
+
+def test_the_code_knows_the_indexes_as_they_are() -> None:
+    for index in only("AWS::DynamoDB::Table")["GlobalSecondaryIndexes"]:
+        known: Any = getattr(Item, index["IndexName"])
+        schema = [key["AttributeName"] for key in index["KeySchema"]]
+        assert [known._hash_key_attribute().attr_name, "activity"] == schema
+        assert known.Meta.projection.non_key_attributes == index["Projection"]["NonKeyAttributes"]
 
 
 def test_the_bucket_is_nobody_elses() -> None:
