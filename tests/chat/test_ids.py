@@ -14,6 +14,7 @@ from reprise.chat.ids import (
     Mint,
     conversation_of,
     hashed_number,
+    made_at,
     milliseconds_of,
     number_of,
     parse_number,
@@ -134,6 +135,11 @@ def test_a_number_is_safe_in_json(ms: int, bits: int) -> None:
 
     assert 0 <= number < SAFE_IN_JSON
     assert int(float(number)) == number
+
+
+@given(milliseconds, st.integers(0))
+def test_a_number_tells_when_it_was_made(ms: int, bits: int) -> None:
+    assert made_at(mint(ms, bits).number()) == ms
 
 
 @given(milliseconds, milliseconds, st.integers(0), st.integers(0))

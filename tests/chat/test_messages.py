@@ -46,6 +46,14 @@ def message(**changes: Any) -> Message:
 # path_hash
 
 
+@pytest.mark.parametrize("text", ["a b", "ä b"], ids=["ascii", "not ascii"])
+def test_every_white_space_is_left_out(text: str) -> None:
+    bare = path_hash(b"", "user", text.replace(" ", ""))
+
+    for space in filter(str.isspace, map(chr, range(0x10000))):
+        assert path_hash(b"", "user", text.replace(" ", space)) == bare
+
+
 @given(hashes, roles, texts, st.data())
 def test_white_space_makes_no_other_path(
     parent: bytes, role: Any, text: str, data: st.DataObject

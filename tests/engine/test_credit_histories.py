@@ -39,7 +39,7 @@ from pynamodb.exceptions import PynamoDBException
 
 from reprise.chat.errors import RepriseError, UpstreamFailed
 from reprise.chat.ids import Mint, milliseconds_of
-from reprise.chat.messages import Conversation, Usage
+from reprise.chat.messages import Conversation, Said, Usage
 from reprise.engine import conversations, turns
 from reprise.engine.asker import Asker
 from reprise.engine.begin import Options
@@ -169,7 +169,9 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: len(self.existing()) < 4)
     def start(self, model: str, script: str, keyed: bool, calls: int) -> None:
         async def ask(asker: Asker) -> turns.Run:
-            return await turns.start(self.engine, asker, "Hi", Options(model), Draft())
+            return await turns.start(
+                self.engine, asker, [Said("user", "Hi")], Options(model), Draft()
+            )
 
         self.request(ask, script, keyed, calls)
 

@@ -9,6 +9,7 @@ import pytest
 
 from reprise.chat.errors import IdempotencyMismatch, NotFound
 from reprise.chat.events import Event
+from reprise.chat.messages import Said
 from reprise.engine import conversations, reading, turns
 from reprise.engine.attach import Attached
 from reprise.engine.begin import Options
@@ -21,7 +22,7 @@ from tests.engine.world import OWNER, Run, World, events_of, stored, told
 
 async def start(world: World, text: str = "Hi", key: str = "k") -> Run:
     asker = world.asker(key=key, request=text)
-    return await turns.start(world.process(), asker, text, Options(), Draft())
+    return await turns.start(world.process(), asker, [Said("user", text)], Options(), Draft())
 
 
 async def edit(world: World, target: str, text: str, key: str = "k") -> Run:

@@ -11,7 +11,7 @@ import pytest
 
 from reprise.accounts.plans import find
 from reprise.accounts.rates import Rate, Window
-from reprise.chat.messages import Message
+from reprise.chat.messages import Message, Said
 from reprise.engine import turns
 from reprise.engine.begin import Options
 from reprise.engine.conversations import Draft
@@ -44,7 +44,7 @@ async def ask(world: World, kind: str, target: str, question: str) -> Run:
         case "send":
             return await turns.send(engine, asker, where, "Hi", options)
         case "start":
-            return await turns.start(engine, asker, "Hi", options, Draft())
+            return await turns.start(engine, asker, [Said("user", "Hi")], options, Draft())
         case "edit":
             return await turns.edit(engine, asker, where, question, "Hey", options)
         case _:

@@ -36,7 +36,7 @@ async def two_turns(world: World) -> list[str]:
 async def greeted(world: World, answer: list[Step]) -> Message:
     """What the agent says first, in a conversation of its own."""
     world.models.enqueue(answer)
-    run = await turns.start(world.engine, world.asker(), None, Options(), Draft())
+    run = await turns.start(world.engine, world.asker(), [], Options(), Draft())
     world.conversation = run.begun.conversation
     return await stored(run)
 

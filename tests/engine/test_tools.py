@@ -530,7 +530,7 @@ async def test_the_same_request_goes_on_once(world: World) -> None:
 
 async def test_it_goes_on_where_the_agent_spoke_first(world: World) -> None:
     world.models.enqueue([CLOCK, Finished("tool-calls", USAGE)])
-    run = await turns.start(world.engine, world.asker(), None, options(), Draft())
+    run = await turns.start(world.engine, world.asker(), [], options(), Draft())
     world.conversation = run.begun.conversation
     await stored(run)
     await give(world)

@@ -7,7 +7,7 @@ import pytest
 
 from reprise.chat.errors import Conflict, Invalid, NotFound, UpstreamFailed
 from reprise.chat.events import Begun, Ended, Produced
-from reprise.chat.messages import Text, ToolCall
+from reprise.chat.messages import Said, Text, ToolCall
 from reprise.engine import conversations, reading, turns
 from reprise.engine.begin import Options
 from reprise.engine.conversations import Draft
@@ -71,7 +71,7 @@ async def test_a_long_branch_is_read_as_far_as_the_window_reaches(world: World) 
 async def test_a_new_conversation_begins_with_its_first_message(world: World) -> None:
     world.models.enqueue(["Hello"])
     generation = await turns.start(
-        world.engine, world.asker(), "What is\n this?", Options(), Draft()
+        world.engine, world.asker(), [Said("user", "What is\n this?")], Options(), Draft()
     )
     answer = await generation.ended()
     conversation, newest_first = reading.branch(

@@ -175,7 +175,7 @@ class World:
         found = self.found()
         assert found.conversation is not None
         head = found.messages.get(found.conversation.head or "")
-        user = turns._message(self.engine, self.conversation.number, head, "user", text)
+        user = turns.new_message(self.engine, self.conversation.number, head, "user", text)
         return Turn(found.conversation, (user, self._placeholder(found.conversation, user, "send")))
 
     def abandon(self, text: str, produced: Sequence[str] = ()) -> Message:
@@ -194,7 +194,7 @@ class World:
         self, conversation: Conversation, parent: Message, begun: Begin, before: str | None = None
     ) -> Message:
         model = self.models.find(None)
-        return turns._placeholder(
+        return turns.new_answer(
             self.engine, self.asker(), conversation, parent, model, Options(), begun, before
         )
 

@@ -6,9 +6,12 @@ Objects are numbered in the order in which they are added; 1 is the page tree, 2
 font.
 """
 
+import io
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import Self
+
+from pypdf import PdfReader, PdfWriter
 
 TREE, CATALOGUE, FONT = 1, 2, 3
 
@@ -113,6 +116,15 @@ def document(*pages: str) -> bytes:
     for page in pages:
         made.page(*page.split("\n"))
     return made.bytes()
+
+
+def encrypted(data: bytes, **passwords: str) -> bytes:
+    """The same with a `user_password`, an `owner_password` or both."""
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(data)))
+    writer.encrypt(**passwords, algorithm="AES-256")
+    written = io.BytesIO()
+    writer.write(written)
+    return written.getvalue()
 
 
 def book(pages: Sequence[bytes], size: int = 0, noise: bytes = b"") -> bytes:

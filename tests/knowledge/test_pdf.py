@@ -1,6 +1,5 @@
 """The text of PDFs: of good ones it comes, of others the reason why not."""
 
-import io
 import os
 import random
 import resource
@@ -15,13 +14,12 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
-from pypdf import PdfReader, PdfWriter
 
 from reprise.knowledge import pdf, pdf_child, pdf_exit
 from reprise.knowledge.limits import UPLOAD, Limits, Reason, Unreadable
 from reprise.knowledge.pdf import extract
 from tests.knowledge import pdfs
-from tests.knowledge.pdfs import Pdf, document
+from tests.knowledge.pdfs import Pdf, document, encrypted
 
 HELLO = document("Hello")
 BRIEFLY = replace(UPLOAD, seconds=1.5)
@@ -35,14 +33,6 @@ def refusal(data: bytes, limits: Limits = UPLOAD) -> tuple[Reason, str]:
         extract(data, limits)
     assert caught.value.field == "file"
     return caught.value.reason, caught.value.problem
-
-
-def encrypted(data: bytes, **passwords: str) -> bytes:
-    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(data)))
-    writer.encrypt(**passwords, algorithm="AES-256")
-    written = io.BytesIO()
-    writer.write(written)
-    return written.getvalue()
 
 
 class TestText:
@@ -293,7 +283,7 @@ def test_no_process_is_left_of_one_that_took_too_long() -> None:
     long = Pdf()
     for _ in range(pdf_child.FOR_TWO):  # so that there are two
         long.page(content=long.stream(b"BT /F1 9 Tf " + b"(a) Tj 1 0 0 1 9 9 Tm " * 20_000 + b"ET"))
-    limits = replace(UPLOAD, seconds=1.03125)
+    limits = replace(UPLOAD, size=len(long.bytes()), seconds=1.03125)
 
     def running() -> list[str]:
         lines = []

@@ -30,11 +30,12 @@ def budget(window: int) -> int:
     return window - window // _ANSWER_SHARE
 
 
-def fill(newest_first: Iterable[Message], window: int) -> Iterator[Message]:
-    """The messages that fit, newest first. The newest is always among them: a request that is too
-    long for the model is the model's to refuse, with its own words.
+def fill(newest_first: Iterable[Message], window: int, taken: int = 0) -> Iterator[Message]:
+    """The messages that fit beside the tokens that are `taken`, newest first. The newest is always
+    among them: a request that is too long for the model is the model's to refuse, with its own
+    words.
     """
-    left, newest = budget(window), True
+    left, newest = budget(window) - taken, True
     for message in newest_first:
         if not message.shown or not message.parts:
             continue

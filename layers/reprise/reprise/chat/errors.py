@@ -29,6 +29,10 @@ class PlanRestricted(Forbidden):
     """An account whose plan does not include the API."""
 
 
+class ReadOnly(Forbidden):
+    """Something that is there for everybody, and that nobody changes."""
+
+
 class OtherEndUser(Forbidden):
     """A conversation that the account has for another of its end users than the one named."""
 

@@ -54,6 +54,13 @@ def parse_number(text: str) -> int | None:
     return number if 0 < number < 1 << NUMBER_BITS else None
 
 
+def made_at(number: int) -> int:
+    """When a number was made, in milliseconds since the Unix epoch; one that was hashed says
+    nothing.
+    """
+    return (number >> (NUMBER_BITS - _MS_BITS)) + EPOCH_MS
+
+
 def conversation_of(message_id: str) -> int | None:
     """The number of the conversation that a message id names."""
     value = _parse(message_id)

@@ -67,6 +67,18 @@ def rename(engine: Engine, owner: str, where: Where, title: str) -> Conversation
     return renamed
 
 
+def switch(engine: Engine, owner: str, where: Where, model: str) -> Conversation:
+    """Have another model answer in it from now on, where the surface goes by the conversation's.
+    Raises Invalid for a model that is not to be had, and NotFound.
+    """
+    engine.models.find(model)
+    conversation, _ = find(owner, where)
+    switched = store.switch(conversation, model, engine.now_ms())
+    if switched is None:
+        raise NotFound("Conversation")
+    return switched
+
+
 def delete(engine: Engine, owner: str, where: Where) -> None:
     """Make it unreachable at once; what runs in it ends, what crashed in it is settled first.
     Raises NotFound.

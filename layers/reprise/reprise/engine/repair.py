@@ -108,10 +108,13 @@ def give_back(placeholder: Message, ended: Message) -> str | None:
 
 
 def repair_expired(partition: str, generation: str, now: float) -> bool:
-    """Repair the answer whose lease the table removed. False when that was done already, or its
-    conversation is gone, or somebody writes it still.
+    """Repair the answer whose lease the table removed, or settle the preview whose it was. False
+    when that was done already, or its conversation is gone, or somebody writes it still.
     """
     owner, number = keys.split_conversation(partition)
+    if account := keys.account_of_previews(owner):
+        release_expired(account, now)
+        return True
     abandoned, found = messages.find(owner, number, generation)
     if (
         abandoned is None
@@ -127,7 +130,7 @@ def repair_expired(partition: str, generation: str, now: float) -> bool:
 def release_expired(payer: str, now: float) -> None:
     """End the answers of an account whose writers are gone, and with them what is held for them,
     the oldest first, in this month and the one before. Also settles those of deleted conversations,
-    for the text that was logged.
+    for the text that was logged, and previews, which have a lease and no conversation.
     """
     month = balances.period(int(now * 1000))
     held = balances.find(payer, month).holds | balances.find(payer, balances.before(month)).holds
@@ -135,6 +138,8 @@ def release_expired(payer: str, now: float) -> None:
         owner, generation, hold = balances.split_hold(payer, mark)
         number = conversation_of(generation)
         abandoned, found = messages.find(owner, number or 0, generation)
+        if found.conversation is None and found.lease and found.lease.live(now):
+            continue
         if abandoned is None or found.conversation is None:
             parts = join_text(event.part for event in generations.logged(generation))
             usage = estimate((), parts)

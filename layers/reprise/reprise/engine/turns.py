@@ -1,8 +1,10 @@
 """Turns: a message is stored, and the answer to it begun, in one write."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
+from reprise.chat import context
 from reprise.chat.errors import Conflict, Invalid, NotFound
 from reprise.chat.ids import milliseconds_of
 from reprise.chat.messages import (
@@ -11,6 +13,7 @@ from reprise.chat.messages import (
     Conversation,
     Message,
     Role,
+    Said,
     Text,
     open_calls,
     path_hash,
@@ -43,11 +46,11 @@ async def send(engine: Engine, asker: Asker, where: Where, text: str, options: O
     model = engine.models.find(options.model)
 
     async def plan(admitted: Admitted) -> Turn:
-        user = _message(engine, admitted.conversation.number, admitted.head, "user", text)
-        answer = _placeholder(engine, asker, admitted.conversation, user, model, options, "send")
+        user = new_message(engine, admitted.conversation.number, admitted.head, "user", text)
+        answer = new_answer(engine, asker, admitted.conversation, user, model, options, "send")
         return Turn(admitted.conversation, (user, answer))
 
-    return await begin(engine, asker, where, plan, model, options)
+    return await begin(engine, asker, where, plan, options)
 
 
 async def edit(
@@ -64,11 +67,11 @@ async def edit(
         if old.role != "user":
             raise Invalid("message_id", "only a user's message can be edited")
         parent = await admitted.message(old.parent) if old.parent else None
-        user = _message(engine, admitted.conversation.number, parent, "user", text)
-        answer = _placeholder(engine, asker, admitted.conversation, user, model, options, "send")
+        user = new_message(engine, admitted.conversation.number, parent, "user", text)
+        answer = new_answer(engine, asker, admitted.conversation, user, model, options, "send")
         return Turn(admitted.conversation, (user, answer), sibling=old.id)
 
-    return await begin(engine, asker, where, plan, model, options)
+    return await begin(engine, asker, where, plan, options)
 
 
 async def redo(engine: Engine, asker: Asker, where: Where, rule: Rule, options: Options) -> Run:
@@ -80,14 +83,12 @@ async def redo(engine: Engine, asker: Asker, where: Where, rule: Rule, options: 
     async def plan(admitted: Admitted) -> Turn:
         parent, sibling = await rule(admitted)
         conversation, head = admitted.conversation, admitted.conversation.head
-        again = _placeholder(
-            engine, asker, conversation, parent, model, options, "redo", before=head
-        )
+        again = new_answer(engine, asker, conversation, parent, model, options, "redo", before=head)
         if sibling is None and (parent.id if parent else None) != head:
             sibling = again.id  # a branch all the same: it notes the head that it takes over from
         return Turn(conversation, (again,), sibling=sibling)
 
-    return await begin(engine, asker, where, plan, model, options)
+    return await begin(engine, asker, where, plan, options)
 
 
 async def proceed(engine: Engine, asker: Asker, where: Where, options: Options) -> Run:
@@ -104,10 +105,10 @@ async def proceed(engine: Engine, asker: Asker, where: Where, options: Options) 
         if open_calls(head.parts):
             raise Invalid("message", "Required: a tool call has no result yet")
         conversation = admitted.conversation
-        answer = _placeholder(engine, asker, conversation, head, model, options, "redo")
+        answer = new_answer(engine, asker, conversation, head, model, options, "redo")
         return Turn(conversation, (answer,))
 
-    return await begin(engine, asker, where, plan, model, options)
+    return await begin(engine, asker, where, plan, options)
 
 
 async def send_to_thread(
@@ -123,46 +124,50 @@ async def send_to_thread(
             if not isinstance(where, Thread):
                 raise
         asker = replace(asker, count=None)  # it is still the same request
-        begun = await _start(engine, asker, text, options, replace(draft, thread=where))
+        begun = await _start(
+            engine, asker, [Said("user", text)], options, replace(draft, thread=where)
+        )
         if begun:
             return begun
     raise Conflict
 
 
 async def start(
-    engine: Engine, asker: Asker, text: str | None, options: Options, draft: Draft
+    engine: Engine, asker: Asker, said: Sequence[Said], options: Options, draft: Draft
 ) -> Run:
-    """Make a conversation with its first message and begin the answer, in one write; without a text
-    the answer comes first. Raises as `send` does.
+    """Make a conversation with what was said, and begin the answer to the last of it; where nothing
+    was said the answer comes first. Raises as `send` does.
     """
     while True:
-        if begun := await _start(engine, asker, text, options, draft):
+        if begun := await _start(engine, asker, said, options, draft):
             return begun
         asker = replace(asker, count=None)
 
 
 async def _start(
-    engine: Engine, asker: Asker, text: str | None, options: Options, draft: Draft
+    engine: Engine, asker: Asker, said: Sequence[Said], options: Options, draft: Draft
 ) -> Run | None:
     """None where the number is taken."""
-    if text is not None:
-        check_text(text)
-        draft = replace(draft, title=draft.title or title_of(text))
+    for each in said:
+        check_text(each.text)
+    if said:
+        asked = next((each for each in said if each.role == "user"), said[0])
+        draft = replace(draft, title=draft.title or title_of(asked.text))
     model = engine.models.find(options.model)
     try:
         await asker.clear(engine.now())
         conversation = new_conversation(engine, asker.owner, draft)
-        said = [] if text is None else [_message(engine, conversation.number, None, "user", text)]
-        parent = said[0] if said else None
-        answer = _placeholder(engine, asker, conversation, parent, model, options, "start")
-        turn = Turn(conversation, (*said, answer), created=True)
+        first = chain(engine, conversation.number, None, said)
+        parent = first[-1] if first else None
+        answer = new_answer(engine, asker, conversation, parent, model, options, "start")
+        turn = Turn(conversation, (*first[-1:], answer), created=True, before=tuple(first[:-1]))
         try:
             stored = await store(engine, asker, turn)
         except (generations.Moved, generations.Held):
             return None
 
         async def history() -> list[Message]:
-            return said
+            return list(context.fill(reversed(first), model.window))[::-1]
 
         return run(engine, asker, turn, stored, history(), model, options)
     except Claimed as claimed:
@@ -179,7 +184,7 @@ async def append(
         for attempt in range(ATTEMPTS):
             if attempt:
                 admitted = await admit(engine, asker.owner, conversation_id)
-            message = _message(engine, admitted.conversation.number, admitted.head, role, text)
+            message = new_message(engine, admitted.conversation.number, admitted.head, role, text)
             turn = Turn(admitted.conversation, (message,))
             try:
                 return await store(engine, asker, turn), message
@@ -206,7 +211,18 @@ def title_of(text: str) -> str:
     return words[:TITLE_MADE_OF].rsplit(" ", 1)[0] + "…"
 
 
-def _message(
+def chain(
+    engine: Engine, conversation: int, parent: Message | None, said: Sequence[Said]
+) -> list[Message]:
+    """Messages that follow each other behind `parent`."""
+    chained: list[Message] = []
+    for each in said:
+        parent = new_message(engine, conversation, parent, each.role, each.text)
+        chained.append(parent)
+    return chained
+
+
+def new_message(
     engine: Engine, conversation: int, parent: Message | None, role: Role, text: str
 ) -> Message:
     message_id = engine.mint.message_id(conversation, parent.id if parent else None)
@@ -223,7 +239,7 @@ def _message(
     )
 
 
-def _placeholder(
+def new_answer(
     engine: Engine,
     asker: Asker,
     conversation: Conversation,

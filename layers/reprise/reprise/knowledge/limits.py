@@ -34,7 +34,9 @@ class Limits:
 
 
 # Somebody waits for an upload; the whole of it stays below 10 seconds and 512 MB.
-UPLOAD = Limits(size=25_000_000, pages=2_000, characters=12_000_000, seconds=9, memory=320_000_000)
+UPLOAD = Limits(
+    size=10 * 1_048_576, pages=2_000, characters=12_000_000, seconds=9, memory=320_000_000
+)
 # For a corpus an operator waits, at a machine of their own.
 CORPUS = Limits(
     size=100_000_000, pages=10_000, characters=40_000_000, seconds=300, memory=1_500_000_000

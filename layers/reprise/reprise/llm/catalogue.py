@@ -13,6 +13,7 @@ from reprise.chat.errors import Invalid
 from reprise.llm import settings as configuration
 from reprise.llm.settings import ProviderName, Settings
 
+DEMO = "demo"
 _MAX_NAME = 100
 _UNLISTED = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.:-]*", re.ASCII)
 
@@ -114,6 +115,14 @@ def default(settings: Settings | None = None) -> Model:
     settings = settings or configuration.current()
     models = [load().by_name[name] for name in load().defaults]
     return next(model for model in models if _to_be_had(model, settings))
+
+
+def answering(model: Model, settings: Settings | None = None) -> str:
+    """The name of who really answers for a model: the demo one's, where its provider cannot be
+    asked.
+    """
+    settings = settings or configuration.current()
+    return model.name if settings.reaches(model.provider) else DEMO
 
 
 def _to_be_had(model: Model, settings: Settings) -> bool:

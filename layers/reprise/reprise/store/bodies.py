@@ -1,4 +1,5 @@
-"""Parts of messages that are too large for the table: one object each in the bucket."""
+"""What of a conversation is too large for the table, in the bucket: parts of messages, an object
+each, and its files."""
 
 import uuid
 from collections.abc import Callable
@@ -23,5 +24,7 @@ def get(key: str) -> str:
 
 
 def delete(partition: str, unwanted: Callable[[str], bool]) -> None:
-    """Remove the bodies of a conversation whose message id is `unwanted`."""
+    """Remove the bodies of a conversation that are `unwanted`, by the message's id, or the sort key
+    of the file, that they are of.
+    """
     bucket.delete_all(keys.bodies(partition), lambda rest: unwanted(rest.partition("/")[0]))

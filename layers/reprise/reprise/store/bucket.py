@@ -19,9 +19,15 @@ _making = threading.Lock()
 @cache
 def _make() -> Any:
     # not boto3: its resources and session cost a cold start what this one client does not need
+    from botocore.config import Config
     from botocore.session import get_session
 
-    return get_session().create_client("s3")
+    # What is offered names the bucket's own region: until others know a new bucket, which may take
+    # a day, the name without a region leads to a redirect.
+    own = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    style = None if own else {"addressing_style": "virtual"}
+    config = Config(signature_version="s3v4", s3=style)
+    return get_session().create_client("s3", config=config)
 
 
 def _client() -> Any:
@@ -59,6 +65,20 @@ def fetch(key: str, into: Path) -> bool:
         for piece in found["Body"].iter_chunks(_PIECE):
             file.write(piece)
     return True
+
+
+def offer(key: str, media_type: str, most: int, seconds: int) -> tuple[str, dict[str, str]]:
+    """URL and fields of a form by which somebody without credentials can put one object there: at
+    least one byte, at most so many, within so many seconds. Calls nobody.
+    """
+    made = _client().generate_presigned_post(
+        _bucket(),
+        key,
+        Fields={"Content-Type": media_type},
+        Conditions=[{"Content-Type": media_type}, ["content-length-range", 1, most]],
+        ExpiresIn=seconds,
+    )
+    return made["url"], made["fields"]
 
 
 def delete(*keys: str) -> None:

@@ -1,10 +1,13 @@
 """Conversations as items: make, find, list, rename, delete, and remove what a deletion left."""
 
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import and_
 
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from reprise.chat.ids import conversation_of, milliseconds_of
+from reprise.chat.ids import conversation_of, made_at, milliseconds_of
 from reprise.chat.messages import Addition, Conversation, Lease
 from reprise.store import bodies, keys
 from reprise.store.claims import Claim
@@ -22,6 +25,8 @@ from reprise.store.table import (
     write,
 )
 
+_SKEW = 60_000  # milliseconds by which two clocks may differ
+
 
 def to_item(conversation: Conversation) -> ConversationItem:
     return ConversationItem(
@@ -35,12 +40,14 @@ def to_item(conversation: Conversation) -> ConversationItem:
         created=conversation.created,
         activity=conversation.activity,
         model=conversation.model,
+        switched=conversation.switched or None,
         branched=conversation.branched or None,
         thread=conversation.thread,
         agent=_partition_by_agent(conversation),
         end_user=_partition_by_end_user(conversation),
         instructions=conversation.addition.instructions,
         corpus=conversation.addition.corpus,
+        uploads=conversation.uploads or None,
     )
 
 
@@ -76,11 +83,13 @@ def from_item(item: ConversationItem) -> Conversation:
         created=int(item.created),
         activity=int(item.activity),
         model=item.model,
+        switched=bool(item.switched),
         branched=bool(item.branched),
         thread=item.thread,
         agent=agent,
         end_user=end_user,
         addition=Addition(item.instructions, item.corpus),
+        uploads=int(item.uploads or 0),
     )
 
 
@@ -119,28 +128,62 @@ def find(owner: str, number: int) -> tuple[Conversation | None, Lease | None]:
     )
 
 
-def page(owner: str, offset: int, limit: int) -> tuple[list[Conversation], int]:
+@dataclass(frozen=True)
+class Wanted:
+    """Which conversations a list shall have: those made no earlier than `since` and no later than
+    `until`, in milliseconds, whose model goes by one of the names. None leaves it open.
+    """
+
+    since: int | None = None
+    until: int | None = None
+    models: frozenset[str] | None = None
+
+    def filter(self) -> Condition | None:
+        conditions: list[Condition] = []
+        if self.since is not None:
+            conditions.append(ConversationItem.created >= self.since)
+        if self.until is not None:
+            conditions.append(ConversationItem.created <= self.until)
+        if self.models is not None:
+            conditions.append(ConversationItem.model.is_in(*sorted(self.models)))
+        return reduce(and_, conditions) if conditions else None
+
+    def range(self) -> Condition | None:
+        """The part of the index where all of them are: nothing was active before it was made."""
+        return None if self.since is None else ConversationItem.activity >= self.since - _SKEW
+
+
+ALL = Wanted()
+
+
+def page(
+    owner: str, offset: int, limit: int, wanted: Wanted = ALL
+) -> tuple[list[Conversation], int]:
     """An owner's conversations, latest activity first, and how many there are in all.
 
     Reads the index only; what lies behind the page is counted, not fetched.
     """
     shown: list[Conversation] = []
     table, total, start = connection(), 0, None
+    matching, within = wanted.filter(), wanted.range()
     while True:
-        wanted = offset + limit - total
+        missing = offset + limit - total
         data = table.query(
             owner,
+            range_key_condition=within,
+            filter_condition=matching,
             index_name="by_owner",
             scan_index_forward=False,
             exclusive_start_key=start,
-            limit=wanted if wanted > 0 else None,
-            select="ALL_PROJECTED_ATTRIBUTES" if wanted > 0 else "COUNT",
+            # it bounds what is read, not what matches: few may, and each page is a round trip
+            limit=missing if missing > 0 and matching is None else None,
+            select="ALL_PROJECTED_ATTRIBUTES" if missing > 0 else "COUNT",
         )
         items = data.get("Items", [])
-        if wanted > 0:
+        if missing > 0:
             shown += [
                 from_item(ConversationItem.from_raw_data(raw))
-                for raw in items[max(0, offset - total) :]
+                for raw in items[max(0, offset - total) : missing]
             ]
         total += data["Count"]
         start = data.get("LastEvaluatedKey")
@@ -158,6 +201,19 @@ def rename(conversation: Conversation, title: str, now_ms: int) -> Conversation 
     if not write(lambda: to_item(conversation).update(actions, same)):
         return None
     return replace(conversation, title=title, activity=now_ms)
+
+
+def switch(conversation: Conversation, model: str, now_ms: int) -> Conversation | None:
+    """Give it another model; None when it was deleted meanwhile."""
+    actions: list[Action] = [
+        ConversationItem.model.set(model),
+        ConversationItem.switched.set(True),
+        ConversationItem.activity.set(now_ms),
+    ]
+    same = ConversationItem.id == conversation.id
+    if not write(lambda: to_item(conversation).update(actions, same)):
+        return None
+    return replace(conversation, model=model, switched=True, activity=now_ms)
 
 
 def delete(conversation: Conversation) -> bool:
@@ -190,7 +246,7 @@ class Purged:
 
 
 def purge(partition: str, now_ms: int) -> Purged:
-    """Remove what a deleted conversation left: messages, versions, bodies, chunks.
+    """Remove what a deleted conversation left: messages, versions, files, bodies, chunks.
 
     A client that names its threads itself may have begun another conversation under the same key by
     now; ids tell when they were made, so what is younger than this call, or than that conversation,
@@ -204,6 +260,8 @@ def purge(partition: str, now_ms: int) -> Purged:
     def left_over(sort: str) -> bool:
         if sort in (keys.META, keys.LEASE):
             return False  # the deletion took them along: these are a successor's
+        if sort.startswith(keys.UPLOAD):
+            return made_at(int(sort.removeprefix(keys.UPLOAD))) < before
         made = sort.partition("#")[2]
         if (
             conversation_of(made) != number
@@ -211,7 +269,7 @@ def purge(partition: str, now_ms: int) -> Purged:
             return again is None or made != again.id
         return milliseconds_of(made) < before
 
-    bodies.delete(partition, lambda message_id: left_over(keys.message(message_id)))
+    bodies.delete(partition, lambda name: left_over(_sort_key_of(name)))
     removed, ahead, start = 0, 0, None
     while True:
         items, start = query(partition, start=start)
@@ -225,8 +283,15 @@ def purge(partition: str, now_ms: int) -> Purged:
             if sort.startswith(keys.FIRST_MESSAGE):
                 made = milliseconds_of(sort.removeprefix(keys.FIRST_MESSAGE))
                 ahead = max(ahead, made + 1 - now_ms)
+            elif sort.startswith(keys.UPLOAD):
+                ahead = max(ahead, made_at(int(sort.removeprefix(keys.UPLOAD))) + 1 - now_ms)
         if not start:
             return Purged(removed, ahead)
+
+
+def _sort_key_of(body: str) -> str:
+    """Of the item that has a body: that is named for a file, or for a message's id."""
+    return body if body.startswith(keys.UPLOAD) else keys.message(body)
 
 
 def _chunks(message_id: str, now_ms: int) -> list[Key]:

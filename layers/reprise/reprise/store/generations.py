@@ -52,13 +52,19 @@ class Turn:
     """What a begin writes: a user message, the placeholder of an answer, or both, at the head.
 
     `conversation` is as it was read, or, if `created`, as it shall be made. `sibling` is a message
-    of the same role under the same parent as the turn's first, in a redo or an edit.
+    of the same role under the same parent as the turn's first, in a redo or an edit. What comes
+    `before` its messages is stored ahead of it: nobody sees it until the head leads there.
     """
 
     conversation: Conversation
     messages: tuple[Message, ...]
     sibling: str | None = None
     created: bool = False
+    before: tuple[Message, ...] = ()
+
+    @property
+    def first(self) -> Message:
+        return (*self.before, *self.messages)[0]
 
     @property
     def answer(self) -> Message | None:
@@ -94,6 +100,7 @@ def begin(turn: Turn, expires: float, terms: Terms = FREE) -> Conversation:
         head=turn.messages[-1].id,
         version=old.version + 1,
         activity=turn.messages[0].created,
+        model=old.model or (answer.model if answer else None),
         branched=old.branched or turn.sibling is not None,
     )
     transaction = Transaction()
@@ -111,6 +118,7 @@ def begin(turn: Turn, expires: float, terms: Terms = FREE) -> Conversation:
                 ConversationItem.head.set(turn.messages[-1].id),
                 ConversationItem.version.set(new.version),
                 ConversationItem.activity.set(new.activity),
+                *([ConversationItem.model.set(new.model)] if new.model and not old.model else []),
                 *([ConversationItem.branched.set(True)] if turn.sibling else []),
             ],
             (ConversationItem.id == old.id) & (ConversationItem.version == old.version),
@@ -143,7 +151,7 @@ def begin(turn: Turn, expires: float, terms: Terms = FREE) -> Conversation:
 
 def _add_version(transaction: Transaction, partition: str, turn: Turn, sibling: str) -> None:
     """Note the new sibling, and the head that is left where it lies deeper."""
-    first, head = turn.messages[0], turn.conversation.head
+    first, head = turn.first, turn.conversation.head
     actions: list[Action] = [
         VersionsItem.kind.set(VersionsItem),
         VersionsItem.ids.add({sibling, first.id}),

@@ -31,12 +31,14 @@ class ConversationItem(Item, discriminator="C"):
     created = NumberAttribute()
     activity = NumberAttribute()
     model = UnicodeAttribute(null=True)
+    switched = BooleanAttribute(attr_name="sw", null=True)
     branched = BooleanAttribute(attr_name="br", null=True)
     thread = UnicodeAttribute(null=True)
     agent = UnicodeAttribute(null=True)
     end_user = UnicodeAttribute(null=True)
     instructions = UnicodeAttribute(null=True)
     corpus = UnicodeAttribute(null=True)
+    uploads = NumberAttribute(null=True)
 
 
 class MessageItem(Item, discriminator="M"):
@@ -95,3 +97,19 @@ class ChunkItem(Item, discriminator="G"):
 
     events = UnicodeAttribute(attr_name="e")
     ttl = NumberAttribute()
+
+
+class UploadItem(Item, discriminator="F"):
+    """A file of a conversation. `text` has its pages as JSON, unless it is too large: then it lies
+    in the bucket with an index of it, and `text` is absent. What nobody uploads expires.
+    """
+
+    name = UnicodeAttribute()
+    size = NumberAttribute()
+    created = NumberAttribute()
+    status = UnicodeAttribute()
+    pages = NumberAttribute(null=True)
+    tokens = NumberAttribute(null=True)
+    text = UnicodeAttribute(null=True)
+    problem = UnicodeAttribute(null=True)
+    ttl = NumberAttribute(null=True)

@@ -19,6 +19,11 @@ CLAIM = "IDEM"
 WINDOW = "RATE"
 SESSION = "SESSION"
 CORPUS = "CORPUS"
+PROMPT = "PROMPT#"
+PREVIEW = "PREVIEW"
+_PREVIEWS = "#PREVIEW"
+UPLOAD = "F#"
+PENDING_UPLOADS = "uploads/pending/"  # template.yaml says what becomes of them
 
 
 def account(number: int) -> str:
@@ -130,6 +135,27 @@ def bodies(partition: str) -> str:
     return f"bodies/{partition}/"
 
 
+def upload(number: int) -> str:
+    """Sort key of a file in a conversation, and the beginning of what it keeps among the bodies."""
+    return f"{UPLOAD}{number:016d}"
+
+
+def upload_file(partition: str, number: int, name: str) -> str:
+    """Where the bucket has a file's `original`, its `text`, and the `index` of that."""
+    return f"{bodies(partition)}{upload(number)}/{name}"
+
+
+def pending_upload(partition: str, number: int) -> str:
+    """Where a client puts a file into the bucket, until a worker has read it."""
+    return f"{PENDING_UPLOADS}{partition}/{number:016d}"
+
+
+def split_pending_upload(key: str) -> tuple[str, int]:
+    """Partition and number of such a key."""
+    partition, _, number = key.removeprefix(PENDING_UPLOADS).rpartition("/")
+    return partition, int(number)
+
+
 def split_conversation(partition: str) -> tuple[str, int]:
     """Owner and number of a conversation's partition."""
     owner, _, number = partition.rpartition("#CONV#")
@@ -158,3 +184,18 @@ def corpus_document(corpus_id: str, name: str) -> str:
 def corpus_index(corpus_id: str, name: str) -> str:
     """Where an index of a corpus lies in the bucket; `name` is no other's."""
     return f"{corpus_files(corpus_id)}indexes/{name}"
+
+
+def prompt(number: int) -> str:
+    """Sort key of one of an account's prompts, or of its uses of a template."""
+    return f"{PROMPT}{number:016d}"
+
+
+def previews(owner: str) -> str:
+    """The owner of the leases of an account's previews, which are of no conversation."""
+    return f"{owner}{_PREVIEWS}"
+
+
+def account_of_previews(owner: str) -> str | None:
+    """Whose previews these are; None for the owner of conversations."""
+    return owner.removesuffix(_PREVIEWS) if owner.endswith(_PREVIEWS) else None

@@ -2,7 +2,7 @@
 looks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -224,6 +224,23 @@ def first_answer(owner: str, number: int, message_id: str) -> str | None:
         if message.parent == message_id and message.role == "assistant"
     )
     return next((answer.id for answer in answers if answer.shown), None)
+
+
+def put_many(conversation: Conversation, several: Sequence[Message]) -> None:
+    """Store messages that nobody can see yet, not all at once."""
+    partition = keys.conversation(conversation.owner, conversation.number)
+    items = [to_item(partition, message) for message in several]
+    with MessageItem.batch_write() as batch:
+        for item in items:
+            batch.save(item)
+
+
+def remove_many(conversation: Conversation, several: Sequence[Message]) -> None:
+    """Take back what `put_many` stored."""
+    partition = keys.conversation(conversation.owner, conversation.number)
+    with MessageItem.batch_write() as batch:
+        for message in several:
+            batch.delete(MessageItem(partition, keys.message(message.id)))
 
 
 def amend(conversation: Conversation, before: Message, after: Message) -> bool:
