@@ -1,4 +1,4 @@
-"""Functions that no client calls: the table's stream does."""
+"""Functions that no client calls: the table's stream does, or the bucket."""
 
 from reprise import cold_start
 

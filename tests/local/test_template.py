@@ -95,6 +95,13 @@ def test_what_waits_for_a_model_or_may_be_long_streams() -> None:
         "opey.list_messages",
         "opey.regenerate",
         "opey.stream",
+        "prompts.list_prompts",
+        "prompts.preview_prompt",
+        "sessions.get_history",
+        "sessions.stream",
+        "sessions.switch_model",
+        "uploads.get_upload",
+        "uploads.upload",
     }
 
 

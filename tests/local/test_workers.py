@@ -18,7 +18,7 @@ from local.expiry import Expiry
 from local.moto import serve
 from local.table_stream import Record, TableStream, as_lambda_has_it
 from local.template import Function, Worker
-from local.workers import TableWorkers
+from local.workers import Workers
 
 OWN = template.load("us-east-1", {})
 WORKER = Worker(
@@ -355,7 +355,7 @@ class TestExpiry:
         assert "userIdentity" not in record
 
 
-class TestTableWorkers:
+class TestWorkers:
     def test_workers_get_what_is_theirs_and_do_not_hold_each_other_up(
         self, client: Callable[[str], Any], table: str, stream: TableStream
     ) -> None:
@@ -371,7 +371,7 @@ class TestTableWorkers:
             if len(seen) == 3:
                 quick.set()
 
-        workers = TableWorkers(
+        workers = Workers(
             stream,
             [
                 (replace(WORKER, filters=({"eventName": ["INSERT"]},)), stuck),
@@ -397,7 +397,7 @@ class TestTableWorkers:
         dynamodb = client("dynamodb")
         put(dynamodb, table, "META#LEASE", ttl={"N": "1000"})
 
-        workers = TableWorkers(
+        workers = Workers(
             stream,
             [(repair, lambda event, context: repaired.set())],
             Expiry(dynamodb, table, "ttl"),
@@ -423,7 +423,7 @@ class TestTableWorkers:
                 return page
 
         arrived = threading.Event()
-        workers = TableWorkers(
+        workers = Workers(
             Flaky(),  # type: ignore[arg-type]
             [(WORKER, lambda event, context: arrived.set())],
             poll_every=0.01,
@@ -432,4 +432,4 @@ class TestTableWorkers:
 
         assert arrived.wait(5)
         workers.stop()
-        assert caplog.text.count("reading the table's stream failed") == 1
+        assert caplog.text.count("reading what wakes workers failed") == 1
