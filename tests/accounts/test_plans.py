@@ -63,21 +63,10 @@ def test_the_documentation_says_what_they_allow() -> None:
 
     for plan in map(plans.find, plans.names()):
         allowance = plan.allowance
-        limits = [plan.requests["conversations"], allowance.concurrent, allowance.credits]
+        limits = [allowance.concurrent, allowance.credits]
         told = ["not limited" if limit is None else f"{limit:,}" for limit in limits]
         api = "yes" if plan.api else "no"
         assert f"| {' | '.join([f'`{plan.name}`', api, *told])} |\n" in text
-
-
-def test_the_documentation_says_how_often_each_surface_may_be_asked() -> None:
-    text = (ROOT / "docs/plans.md").read_text()
-
-    scopes = ["conversations", "chatbase", "opey_stream", "opey_regenerate", "fixie"]
-    for plan in plans.load().values():
-        assert list(plan.windows) == scopes
-        assert [plan.windows[scope] for scope in scopes] == [3600, 10, 60, 60, 60]
-        told = [f"{plan.requests[scope]:,}" if plan.requests[scope] else "–" for scope in scopes]
-        assert f"| {' | '.join([f'`{plan.name}`', *told])} |\n" in text
 
 
 def test_what_is_written_is_what_a_plan_allows() -> None:
