@@ -12,6 +12,8 @@ AI_SDK := tests/chatbase_client/node_modules
 export SAM_CLI_TELEMETRY := 0
 # The tests start hundreds of Pythons, and whoever compiles takes ten times as long to start.
 KEEP_BYTECODE := PYTHONDONTWRITEBYTECODE=
+# One more than the two processors of a small machine: many tests wait.
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help dev test test-dynamodb test-sam lint format openapi events cost bench build build-host sam-local \
@@ -24,7 +26,7 @@ dev: $(VENV)/.synced ## Serve everything on PORT (7001), with its table and buck
 	@exec $(BIN)/python -m local
 
 test: $(VENV)/.synced .venv-litellm/.synced .venv-sam/.synced ai-sdk ## Run all tests that need PyPI only
-	@$(KEEP_BYTECODE) $(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	@$(KEEP_BYTECODE) $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 test-dynamodb: $(VENV)/.synced build/dynamodb/.fetched ## Run the store's tests against DynamoDB Local (needs Maven and Java)
 	@$(BIN)/python tests/dynamodb/run.py build/dynamodb -n 2 tests/store tests/engine/test_turns.py tests/engine/test_credits.py tests/engine/test_idempotency.py tests/engine/test_select.py tests/dynamodb $(ARGS)

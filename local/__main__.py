@@ -18,13 +18,14 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import backend, banner, functions, template
+from local.bucket_stream import BucketStream, prefixes_of
 from local.expiry import Expiry
 from local.gateway import Gateway
 from local.ports import HOST, CannotStart, claim
 from local.server import serve
 from local.table_stream import TableStream
 from local.template import Template
-from local.workers import TableWorkers
+from local.workers import Workers
 from reprise.llm.settings import Settings
 
 
@@ -76,6 +77,10 @@ def run(listener: socket.socket, aws: socket.socket | None, started: ExitStack) 
         workers = _workers(design, name, handlers, expire=not expires_itself)
         workers.start()
         started.callback(workers.stop)
+    for name in design.buckets:
+        workers = _bucket_workers(design, name, handlers)
+        workers.start()
+        started.callback(workers.stop)
 
     key = _seed()
     text = banner.text(f"http://{HOST}:{listener.getsockname()[1]}", key, settings, os.environ)
@@ -107,9 +112,7 @@ def _moto(port: socket.socket, started: ExitStack) -> str:
     return moto.endpoint
 
 
-def _workers(
-    design: Template, table: str, handlers: Mapping[str, Any], expire: bool
-) -> TableWorkers:
+def _workers(design: Template, table: str, handlers: Mapping[str, Any], expire: bool) -> Workers:
     dynamodb, streams = boto3.client("dynamodb"), boto3.client("dynamodbstreams")
     description = dynamodb.describe_table(TableName=table)["Table"]
     if "LatestStreamArn" not in description:
@@ -121,11 +124,22 @@ def _workers(
     ]
     start = "LATEST" if all(worker.start == "LATEST" for worker, _ in chosen) else "TRIM_HORIZON"
     ttl = design.tables[table].get("TimeToLiveSpecification")
-    return TableWorkers(
+    return Workers(
         TableStream(streams, description["LatestStreamArn"], start),
         chosen,
         Expiry(dynamodb, table, ttl["AttributeName"]) if expire and ttl else None,
     )
+
+
+def _bucket_workers(design: Template, bucket: str, handlers: Mapping[str, Any]) -> Workers:
+    """Where there are none, nobody looks into the bucket."""
+    chosen = [
+        (worker, handlers[worker.function.handler])
+        for worker in design.bucket_workers
+        if worker.function.handler in handlers
+    ]
+    prefixes = {prefix for worker, _ in chosen for prefix in prefixes_of(worker.filters)}
+    return Workers(BucketStream(boto3.client("s3"), bucket, sorted(prefixes)), chosen)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def load(text: str, region: str, environ: Mapping[str, str]) -> Document:
     return Document(_resolve(template, values), names)
 
 
-class Loader(yaml.SafeLoader):
+class Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
     """YAML with CloudFormation's short tags, in their long form: `!Ref A` is `{"Ref": "A"}`."""
 
 
@@ -60,7 +60,7 @@ def _long_form(loader: Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
         return {name: loader.construct_mapping(node, deep=True)}
     if isinstance(node, yaml.SequenceNode):
         return {name: loader.construct_sequence(node, deep=True)}
-    return {name: loader.construct_scalar(node)}  # type: ignore[arg-type]
+    return {name: loader.construct_scalar(node)}
 
 
 Loader.add_multi_constructor("!", _long_form)

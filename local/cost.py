@@ -8,7 +8,7 @@ Writes the page's tables. `--check` writes nothing and fails if they are not up 
 
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,19 @@ def turn_units(turn: Figures) -> Iterator[tuple[str, float, str]]:
     yield "DynamoDB: reads", (turn["read_units"] + looks) / MILLION, "dynamodb_read_units"
     yield "Logs", turn["log_bytes"] / GB, "logs"
     yield "Data to the client", turn["sent_bytes"] / GB, "transfer"
+
+
+def upload_units(upload: Figures) -> Iterator[tuple[str, float, str]]:
+    """What an upload takes, in the same way, and a month of keeping it."""
+    work = upload["seconds"] * upload["memory_gb"] + upload["request_gb_seconds"]
+    yield "Lambda: reading the PDF, the requests", work, "lambda_gb_second"
+    yield "Lambda: the calls", (upload["requests"] + 1) / MILLION, "lambda_requests"
+    yield "API Gateway: the requests", upload["requests"] / MILLION, "gateway_requests"
+    yield "S3: objects written", upload["s3_writes"] / MILLION, "s3_writes"
+    yield "S3: objects read", upload["s3_reads"] / MILLION, "s3_reads"
+    yield "EventBridge: what the bucket tells", upload["events"] / MILLION, "events"
+    yield "DynamoDB: writes", upload["write_units"] / MILLION, "dynamodb_write_units"
+    yield "S3: a month of it", upload["stored_bytes"] / GB, "s3_storage"
 
 
 def month(of: Figures, volume: Figures) -> Costs:
@@ -107,27 +120,29 @@ def container(of: Figures, volume: Figures) -> Costs:
 def tables(of: Figures) -> dict[str, str]:
     """The page's tables, by their names."""
     return {
-        "turn": _turn_table(of),
+        "turn": _million(of, turn_units(of["turn"]), "a", "turn"),
+        "upload": _million(of, upload_units(of["upload"]), "an", "upload"),
         "months": _table(of, month, "Reprise"),
         "containers": _table(of, container, "Containers and a database"),
         "together": _together(of),
     }
 
 
-def _turn_table(of: Figures) -> str:
-    rows = [
-        (what, f"{_amount(amount, price)}", _micro(amount * of["prices"][price]))
-        for what, amount, price in turn_units(of["turn"])
+def _million(of: Figures, units: Iterable[tuple[str, float, str]], article: str, name: str) -> str:
+    priced = [
+        (what, _amount(amount, price), amount * of["prices"][price])
+        for what, amount, price in units
     ]
-    total = sum(amount * of["prices"][price] for _, amount, price in turn_units(of["turn"]))
-    return _markdown(
-        ("a turn", "takes", "$ a million turns"), [*rows, ("**all**", "", _micro(total))]
-    )
+    rows = [(what, amount, _micro(dollars)) for what, amount, dollars in priced]
+    total = ("**all**", "", _micro(sum(dollars for *_, dollars in priced)))
+    return _markdown((f"{article} {name}", "takes", f"$ a million {name}s"), [*rows, total])
 
 
 def _amount(amount: float, price: str) -> str:
     if price == "lambda_gb_second":
         return f"{amount:g} GB·s"
+    if price == "s3_storage":
+        return f"{amount * GB / MILLION:g} MB"
     if price in ("logs", "transfer"):
         return f"{amount * GB / 1000:.1f} KB"
     return f"{amount * MILLION:g}"

@@ -1,4 +1,4 @@
-"""Bringing a worker its records, as Lambda's event source mapping does."""
+"""Bringing a worker its records, as Lambda's event source mapping does, or EventBridge."""
 
 import asyncio
 import json
@@ -79,7 +79,8 @@ class Delivery:
             tried += 1
 
     def _succeeds(self, batch: Sequence[Record]) -> bool:
-        event = json.loads(json.dumps({"Records": batch}))
+        told = batch[0] if self._worker.alone else {"Records": batch}
+        event = json.loads(json.dumps(told))
         try:
             self._handler(event, Context.of(self._worker.function))
         except Exception:

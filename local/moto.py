@@ -8,6 +8,7 @@ each. Here instead:
 
 - `moto_changes.py`: a change is made on a draft and takes effect whole or not at all
 - `moto_queries.py`: a query finds its partition by key, in the table and in its indexes
+- `moto_expressions.py`: an expression is parsed once, and an item's size added up once
 - `moto_server.py`: connections stay open
 - one lock around each call, and items written as they are
 
@@ -26,14 +27,18 @@ from moto.core import models, responses, utils
 from moto.core.common_types import TYPE_RESPONSE
 from moto.core.responses import BaseResponse
 from moto.core.serialize import SERVICE_SPECIFIC_SERIALIZERS, JSONSerializer
+from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import Item
 from moto.dynamodb.models.table import StreamRecord, Table
+from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node  # type: ignore[attr-defined]
+from moto.dynamodb.parsing.expressions import UpdateExpressionParser  # type: ignore[attr-defined]
 from moto.dynamodb.responses import DynamoHandler
 from moto.dynamodbstreams.models import ShardIterator
 from moto.dynamodbstreams.responses import DynamoDBStreamsHandler
+from responses import CallbackResponse
 
-from local import moto_changes, moto_queries
+from local import moto_changes, moto_expressions, moto_queries
 from local.moto_server import MotoServer
 
 _lock = threading.RLock()
@@ -97,12 +102,19 @@ _REPLACEMENTS: tuple[tuple[object, str, object], ...] = (
     (Table, "query", moto_queries.query),
     (Item, "project", moto_queries.project),
     (ShardIterator, "get", moto_changes.get_records),
+    (UpdateExpressionParser, "make", moto_expressions.update_tree),
+    (ConditionExpressionParser, "_lex_condition_expression", moto_expressions.lex),
+    (DepthFirstTraverser, "traverse", moto_expressions.traverse),
+    (Node, "find_clauses", moto_expressions.find_clauses),
+    (Node, "__deepcopy__", moto_expressions.copy_node),
+    (Item, "__init__", moto_expressions.make_item),
     # Found anew for each request, by inspecting the class and by listing a directory.
     (responses, "method_names_from_class", cache(utils.method_names_from_class)),
     (backends, "list_of_moto_modules", cache(lambda: tuple(_list_of_moto_modules()))),
     # Each `mock_aws` registers the addresses of all services anew, for each of seven methods: for
     # the `requests` library. boto3 is caught elsewhere, so what tests fetch without it is enough.
-    (models, "RESPONSES_METHODS", ("GET",)),
+    (models, "RESPONSES_METHODS", ("GET", "POST")),
+    (models, "CallbackResponse", cache(CallbackResponse)),
     # moto's dashboard keeps every instance there ever was; these would fill the memory.
     (Item, "__new__", staticmethod(_untracked)),
     (StreamRecord, "__new__", staticmethod(_untracked)),

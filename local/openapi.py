@@ -122,6 +122,9 @@ def _responses(answers: Answers, references: dict[Any, Any]) -> dict[str, Any]:
         if isinstance(answer, Stream):
             # OpenAPI 3.1 has no words for events
             return {"description": answer.description, "content": {answer.type: {}}}
+        if answer is None and status == 413:
+            # API Gateway's own, which has one shape for all surfaces
+            return {"description": phrase, "content": {"application/json": {}}}
         if answer is None:
             return {
                 "description": phrase,

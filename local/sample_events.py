@@ -6,6 +6,7 @@ They speak of what `local.samples` stores. `--check` writes nothing and fails if
 date.
 """
 
+import hashlib
 import json
 import sys
 import uuid
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from local import samples, template
+from local.bucket_stream import object_created
 from local.cloudformation import ACCOUNT
 from local.events import Request, proxy_event
 from local.table_stream import as_lambda_has_it
@@ -31,13 +33,17 @@ IDS = {
     "agent_id": samples.ACCOUNT.id,  # its implicit default agent
     "conversation_id": samples.CONVERSATION.id,
     "message_id": samples.ANSWER.id,
+    "prompt_id": str(samples.PROMPT.number),
+    "session_id": str(samples.CONVERSATION.number),
     "thread_id": samples.CONVERSATION.id,
+    "upload_id": str(samples.UPLOAD.number),
     "user_id": "ada",
 }
 IDS_OF: Mapping[str, Mapping[str, str]] = {  # where it is another
     "ChatbaseSubmitToolResult": {"conversation_id": samples.CALLING.id},
     "ConversationsEditMessage": {"message_id": samples.QUESTION.id},
     "ConversationsSelectVersion": {"message_id": samples.FIRST_ANSWER.id},
+    "UploadsGetUpload": {"session_id": str(samples.READING.number)},
 }
 HEADERS: Mapping[str, Mapping[str, str]] = {
     "ConversationsResumeStream": {"last-event-id": f"{samples.ANSWER.id}:1"},
@@ -46,8 +52,12 @@ HEADERS: Mapping[str, Mapping[str, str]] = {
 QUERIES = {
     "ConversationsListConversations": "page=1&limit=10",
     "ChatbaseListConversations": "limit=20",
+    "SessionsGetHistory": "page=1&page_size=10&start_date=2026-01-01T00:00:00Z",
+    "PromptsListPrompts": "scenario=travel&page=1&page_size=20",
     "OpeyRegenerate": f"message_id={samples.QUESTION.id}",
 }
+FORMS = {"UploadsUpload": {"file": ("guide.pdf", samples.PDF)}}  # names and bytes of files
+BOUNDARY = "------------------------4f1c9a70d2b8e653"
 ALSO_STREAMED = {"ConversationsEditMessage"}
 WITHOUT_BODY = {
     "ConversationsSelectVersion",
@@ -83,6 +93,27 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
         "runtimeParameters": {"systemPrompt": "Name one place only."},
     },
     "FixieSendMessage": {"message": "And where to stay?"},
+    "SessionsStream": {
+        "model": "gpt-4",
+        "messages": [
+            {"role": "user", "content": samples.QUESTION.text},
+            {"role": "assistant", "content": samples.ANSWER.text},
+            {"role": "user", "content": "And where to stay?"},
+        ],
+        "session_id": samples.CONVERSATION.number,
+    },
+    "SessionsSwitchModel": {"session_id": samples.CONVERSATION.number, "model": "gpt-3.5-turbo"},
+    "UploadsOfferUpload": {"filename": "atlas.pdf", "size": 9_000_000},
+    "PromptsCreatePrompt": {
+        "title": "Packing list",
+        "content": "What do I take along to {place}?",
+        "scenario": "travel",
+    },
+    "PromptsPreviewPrompt": {
+        "prompt_id": samples.PROMPT.number,
+        "variables": {"place": "Lisbon"},
+    },
+    "PromptsUpdatePrompt": {"description": "For a few days"},
     "OpeyStream": {"message": "And where to stay?", "thread_id": samples.CONVERSATION.id},
 }
 
@@ -99,6 +130,7 @@ def events() -> dict[str, Any]:
         **{name: _request(name, route, design) for name, route in first.items()},
         "WorkersPurgeConversation": {"Records": [_deletion()]},
         "WorkersRepairGeneration": {"Records": [_expiry()]},
+        "WorkersExtractUpload": _arrival(),
     }
 
 
@@ -120,7 +152,10 @@ def _request(name: str, route: Route, design: Template) -> dict[str, Any]:
     if route.method == "OPTIONS":
         headers.append(("origin", ORIGIN))
     body = b""
-    if name not in WITHOUT_BODY and route.method in ("POST", "PUT", "PATCH"):
+    if name in FORMS:
+        body = _form(FORMS[name])
+        headers.append(("content-type", f"multipart/form-data; boundary={BOUNDARY}"))
+    elif name not in WITHOUT_BODY and route.method in ("POST", "PUT", "PATCH"):
         body = json.dumps(BODIES[name]).encode()
         headers.append(("content-type", "application/json"))
     request = Request(
@@ -140,6 +175,17 @@ def _request(name: str, route: Route, design: Template) -> dict[str, Any]:
     return event
 
 
+def _form(files: Mapping[str, tuple[str, bytes]]) -> bytes:
+    parts = [
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
+        "Content-Type: application/pdf\r\n\r\n".encode()
+        + content
+        + b"\r\n"
+        for field, (name, content) in files.items()
+    ]
+    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
+
+
 def _credentials(name: str) -> tuple[str, str]:
     """The header that a function knows its caller by."""
     if name.startswith("Opey") and name != "OpeyCreateSession":
@@ -157,6 +203,17 @@ def _expiry() -> dict[str, Any]:
     """The table has removed a lease by its TTL."""
     by_the_table = {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
     return _removal("2", samples.LEASE.serialize(), {"userIdentity": by_the_table})
+
+
+def _arrival() -> dict[str, Any]:
+    """A client has put a file into the bucket."""
+    put = {
+        "Key": samples.PENDING_KEY,
+        "Size": len(samples.PDF),
+        "ETag": hashlib.md5(samples.PDF, usedforsecurity=False).hexdigest(),
+        "LastModified": datetime.fromtimestamp(samples.MOMENT / 1000, UTC),
+    }
+    return object_created("reprise", put)
 
 
 def _removal(number: str, item: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,16 +5,29 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 from reprise.accounts import keys as api_keys
 from reprise.chat.events import Produced
 from reprise.chat.ids import Mint
 from reprise.chat.messages import Conversation, Message, Role, Text, ToolCall, Usage, path_hash
-from reprise.store import accounts, conversations, generations, keys, messages, sessions
+from reprise.chat.prompts import Draft, Prompt
+from reprise.store import (
+    accounts,
+    bucket,
+    conversations,
+    generations,
+    keys,
+    messages,
+    prompts,
+    sessions,
+    uploads,
+)
 from reprise.store.accounts import Account, ApiKey
 from reprise.store.items import LEASE_KEPT, LeaseItem, VersionsItem
 from reprise.store.sessions import KEPT, Session
+from reprise.store.uploads import Upload
 
 KEY = "rp_a-key-of-the-sample-events"
 COOKIE = "a-session-of-the-sample-events".ljust(43, "-")
@@ -127,6 +140,29 @@ CALLING_ANSWER = replace(
     finish_reason="tool-calls",
 )
 
+# One with a file, and another that was put into the bucket and is not read yet.
+PDF = (Path(__file__).parent.parent / "docs" / "guide.pdf").read_bytes()
+READING = _writer.conversation(OWNER, "A guide")
+UPLOAD = Upload(
+    _writer.mint.number(),
+    "guide.pdf",
+    len(PDF),
+    READING.created + 1000,
+    "ready",
+    pages=1,
+    tokens=60,
+    text=("Lisbon is dry in May",),
+)
+PENDING = Upload(_writer.mint.number(), "map.pdf", len(PDF), UPLOAD.created + 1000, "pending")
+PENDING_KEY = keys.pending_upload(keys.conversation(OWNER, READING.number), PENDING.number)
+
+PROMPT = Prompt(
+    Mint(lambda: MOMENT, Random(3).getrandbits).number(),  # noqa: S311
+    Draft("Packing list", "What do I take along to {place}?", "travel", None, {"tags": ["trip"]}),
+    MOMENT,
+    MOMENT,
+)
+
 
 def store() -> None:
     """Write it all, over what is there of it."""
@@ -158,6 +194,11 @@ def store() -> None:
     _put(CRASHED, CRASHED_QUESTION, CRASHED_ANSWER)
     _log(CRASHED_ANSWER, "Something with")
     _put(CALLING, CALLING_QUESTION, CALLING_ANSWER)
+    _put(READING)
+    uploads.add(READING, UPLOAD)
+    uploads.add(READING, PENDING)
+    bucket.put(PENDING_KEY, PDF, "application/pdf")
+    prompts.create(OWNER, PROMPT)
     _put(DELETED, DELETED_QUESTION)
     conversations.delete(DELETED)
 
@@ -173,7 +214,7 @@ def _log(answer: Message, *texts: str) -> None:
 
 
 def _put(conversation: Conversation, *branch: Message) -> None:
-    head = replace(conversation, head=branch[-1].id, version=len(branch))
+    head = replace(conversation, head=branch[-1].id if branch else None, version=len(branch))
     conversations.to_item(head).save()
     partition = keys.conversation(OWNER, conversation.number)
     for message in branch:

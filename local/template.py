@@ -62,7 +62,9 @@ class GatewayResponse:
 
 @dataclass(frozen=True)
 class Worker:
-    """A function that a table's stream wakes. A record goes to it if any of `filters` matches."""
+    """A function that a table's stream wakes, or the bucket. A record goes to it if any of
+    `filters` matches; `alone`: each is an event by itself.
+    """
 
     function: Function
     table: str
@@ -71,11 +73,14 @@ class Worker:
     batch_size: int
     bisect: bool
     retries: int
+    alone: bool = False
 
 
 @dataclass(frozen=True)
 class Template:
-    """`tables` are properties by name; `environment` is what every function gets."""
+    """`tables` are properties by name; `environment` is what every function gets. `workers` are
+    woken by tables, `bucket_workers` by what EventBridge tells of buckets.
+    """
 
     stage: str
     routes: tuple[Route, ...]
@@ -83,6 +88,7 @@ class Template:
     gateway_responses: Mapping[str, GatewayResponse]
     binary_types: frozenset[str]
     workers: tuple[Worker, ...]
+    bucket_workers: tuple[Worker, ...]
     tables: Mapping[str, Mapping[str, Any]]
     buckets: tuple[str, ...]
     environment: Mapping[str, str]
@@ -91,7 +97,7 @@ class Template:
     def functions(self) -> tuple[Function, ...]:
         """Every function that something leads to, once."""
         found = [route.function for route in self.routes]
-        found += [worker.function for worker in self.workers]
+        found += [worker.function for worker in (*self.workers, *self.bucket_workers)]
         return tuple(dict.fromkeys(found))
 
 
@@ -114,6 +120,7 @@ def parse(
 
     routes: list[Route] = []
     workers: list[Worker] = []
+    bucket_workers: list[Worker] = []
     for name, own in _of_type(resources, "AWS::Serverless::Function"):
         properties = defaults | own
         function = Function(
@@ -127,6 +134,10 @@ def parse(
                 routes.append(_route(function, event["Properties"]))
             elif event["Type"] == "DynamoDB":
                 workers.append(_worker(function, event["Properties"], names))
+            elif event["Type"] == "EventBridgeRule":
+                retries = properties.get("EventInvokeConfig", {}).get("MaximumRetryAttempts", 2)
+                pattern = event["Properties"]["Pattern"]
+                bucket_workers.append(_bucket_worker(function, pattern, retries))
 
     return Template(
         stage=api["StageName"],
@@ -140,6 +151,7 @@ def parse(
             media_type.replace("~1", "/") for media_type in api.get("BinaryMediaTypes", ())
         ),
         workers=tuple(workers),
+        bucket_workers=tuple(bucket_workers),
         tables={
             names[name]: properties
             for name, properties in _of_type(resources, "AWS::DynamoDB::Table")
@@ -178,6 +190,19 @@ def _worker(function: Function, event: Mapping[str, Any], names: Mapping[str, st
         bisect=event.get("BisectBatchOnFunctionError", False),
         # Lambda's own default, -1, means until the records expire: a day. Nobody waits that long.
         retries=max(0, event.get("MaximumRetryAttempts", 10)),
+    )
+
+
+def _bucket_worker(function: Function, pattern: Mapping[str, Any], retries: int) -> Worker:
+    return Worker(
+        function,
+        table="",
+        filters=(pattern,),
+        start="LATEST",
+        batch_size=1,
+        bisect=False,
+        retries=retries,
+        alone=True,
     )
 
 

@@ -1,14 +1,14 @@
-"""The functions that a table's stream wakes, and the threads that drive them."""
+"""The functions that a table's stream wakes, or a bucket, and the threads that drive them."""
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from local.delivery import Delivery
 from local.expiry import Expiry
-from local.table_stream import TableStream
+from local.table_stream import Record
 from local.template import Worker
 
 POLL_EVERY = 0.4  # seconds
@@ -17,15 +17,20 @@ SWEEP_EVERY = 60.0
 logger = logging.getLogger(__name__)
 
 
-class TableWorkers:
-    """The workers of one table: one thread reads its stream, and each worker has one of its own.
+class Stream(Protocol):
+    def read(self) -> list[Record]:
+        """What is new, the oldest first. Raises botocore's errors; then it is called again."""
+
+
+class Workers:
+    """The workers of one stream: one thread reads that, and each worker has one of its own.
 
     `expiry` removes expired items where the table does not do so itself.
     """
 
     def __init__(
         self,
-        stream: TableStream,
+        stream: Stream,
         workers: Iterable[tuple[Worker, Callable[[Any, Any], Any]]],
         expiry: Expiry | None = None,
         poll_every: float = POLL_EVERY,
@@ -66,7 +71,7 @@ class TableWorkers:
                 failing = False
             except Exception as error:
                 if not failing:  # once per outage
-                    logger.warning("reading the table's stream failed: %s", error)
+                    logger.warning("reading what wakes workers failed: %s", error)
                 failing = True
 
     def _read(self) -> None:

@@ -15,6 +15,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -178,9 +179,8 @@ class Api:
         assert route.streaming, f"{method} {path} is not a streaming function in template.yaml"
         writes = _Writes(seen)
         app = module_of(route).app
-        with asyncio.Runner() as runner:
-            runner.run(invoke(app, event, Context.of(route.function), writes))
-            runner.run(_settle())
+        with _process() as loop:
+            loop.run_until_complete(invoke(app, event, Context.of(route.function), writes))
         assert writes.metadata is not None
         headers = _single(writes.metadata.headers, writes.metadata.multi_value_headers)
         body = b"".join(writes.chunks)
@@ -226,18 +226,48 @@ def call(handler: Callable[[Any, Any], Any], event: dict[str, Any], context: Any
     """Call a handler as Lambda does: the event has gone through JSON, and an event loop is there
     for Mangum, which waits afterwards for what was begun in it.
     """
-    with asyncio.Runner() as runner:
-        runner.get_loop()
-        result = handler(json.loads(json.dumps(event)), context)
-        runner.run(_settle())
-    return result
+    with _process():
+        return handler(json.loads(json.dumps(event)), context)
+
+
+_idle: list[asyncio.AbstractEventLoop] = []  # of processes that wait for their next event
+
+
+@contextmanager
+def _process() -> Iterator[asyncio.AbstractEventLoop]:
+    """The event loop of a process that has no other event, kept for later ones as Lambda does: to
+    make one with its threads for each took a fifth of a call.
+    """
+    loop = _idle.pop() if _idle else asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield loop
+        loop.run_until_complete(_settle())
+    except BaseException:
+        loop.run_until_complete(_give_up())
+        raise
+    finally:
+        asyncio.set_event_loop(None)
+        _idle.append(loop)
 
 
 async def _settle() -> None:
     """Wait for what the function left running, as the runtime does between two events."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    if others:
+    if others := _others():
         await asyncio.wait(others, timeout=10)
+        await _give_up()
+
+
+async def _give_up() -> None:
+    """Leave nothing to the next event: it may be another test's."""
+    others = _others()
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+def _others() -> set[asyncio.Task[Any]]:
+    return asyncio.all_tasks() - {asyncio.current_task()}
 
 
 def handler_of(route: Route) -> Callable[[Any, Any], Any]:

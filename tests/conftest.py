@@ -33,6 +33,7 @@ if DYNAMODB:
 
 import boto3
 import botocore.session
+import botocore.useragent
 import pytest
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
@@ -50,6 +51,9 @@ settings.load_profile("patient")
 
 # The models of services are read from disk once, and not again by each session.
 botocore.session.create_loader = cache(botocore.session.create_loader)
+# What runs here is told to each service with each call, and is cleaned for it letter by letter.
+_cleaned = "sanitize_user_agent_string_component"
+setattr(botocore.useragent, _cleaned, cache(getattr(botocore.useragent, _cleaned)))
 
 moto.patch()
 DESIGN = template.load(os.environ["AWS_REGION"], os.environ)

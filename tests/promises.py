@@ -15,7 +15,7 @@ from reprise.chat.messages import Hold, Text
 from reprise.store import generations, keys
 from reprise.store.accounts import Account
 from reprise.store.generations import Terms
-from tests import chatbase, conversations, fixie
+from tests import chatbase, conversations, fixie, sessions
 from tests.api import Response
 from tests.store.scribe import Scribe
 from tests.surfaces import Shown, Surface
@@ -145,6 +145,15 @@ SHAPES = {
         _fixie_too_many,
         lambda answer: (CONVERSATION_BUSY, fixie.NOT_LAST),
         {"done": "done", "stopped": "stopped", "deadline": "stopped", "error": "error"},
+    ),
+    "sessions": Shapes(
+        ("sessions", "sessions"),
+        sessions.OTHER_REQUEST,
+        sessions.NO_CREDITS,
+        lambda limit, seconds: sessions.TOO_MANY,
+        lambda limit, seconds: sessions.TOO_MANY,
+        lambda answer: (sessions.refusal(f"An answer is being generated: {answer}"),) * 2,
+        {"done": "[DONE]", "stopped": "[DONE]", "deadline": "[DONE]", "error": ""},
     ),
 }
 

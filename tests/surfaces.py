@@ -10,7 +10,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from tests import chatbase, conversations, fixie, opey
+from reprise.chat.ids import number_of
+from tests import chatbase, conversations, fixie, opey, sessions
 from tests.api import DONE, Api, Response
 
 
@@ -233,8 +234,77 @@ class Fixie(Surface):
         return fixie.last(answer)
 
 
+class Sessions(Surface):
+    """A client that resends the history. Its sessions are the conversations' numbers, and its
+    messages have no ids: those are looked up elsewhere.
+    """
+
+    name = "sessions"
+    can_stop = False
+
+    def __init__(self, secret: str, agent: str) -> None:
+        super().__init__(secret, agent)
+        self.conversations = Conversations(secret, agent)
+        self._sent: dict[str, sessions.Messages] = {}
+
+    def start(self, text: str, **request: Any) -> Response:
+        return self.api.stream(sessions.STREAM, json=sessions.body(text), **request)
+
+    def send(self, conversation: str, text: str, **request: Any) -> Response:
+        """Made again under the same `Idempotency-Key`, it is the same request."""
+        said = [*self._messages(conversation), {"role": "user", "content": text}]
+        if "headers" in request:
+            said = self._sent.setdefault(f"{conversation} {text} {request['headers']}", said)
+        return self._resend(conversation, said, **request)
+
+    def redo(self, conversation: str, question: str, answer: str, **request: Any) -> Response:
+        """The history up to a question that was answered before."""
+        said = self._messages(conversation)
+        ids = [each.id for each in self.conversations.shown(conversation)] if said else []
+        upto = ids.index(question) + 1 if question in ids else len(said)
+        return self._resend(conversation, said[:upto] or sessions.said("Hello"), **request)
+
+    def read(self, conversation: str) -> Response:
+        """The history, which has it if it is there."""
+        return self.api.get(f"{sessions.HISTORY}?page_size=100")
+
+    def shown(self, conversation: str) -> list[Shown]:
+        told = self._messages(conversation)
+        ids = [each.id for each in self.conversations.shown(conversation)] if told else []
+        return [
+            Shown(id_, each["role"], each["content"]) for id_, each in zip(ids, told, strict=True)
+        ]
+
+    def listed(self) -> list[str]:
+        told = sessions.history(self.api)["sessions"]
+        texts = {number_of(each): each for each in self.conversations.listed()}
+        return [texts[each["id"]] for each in told]
+
+    def made(self, started: Response) -> str:
+        number = sessions.session_of(_good(started))
+        return next(each for each in self.conversations.listed() if number_of(each) == number)
+
+    def ending(self, told: Response) -> str:
+        """Nothing, where it broke off."""
+        return DONE if told.text.endswith(f"data: {DONE}\n\n") else ""
+
+    def _messages(self, conversation: str) -> sessions.Messages:
+        """None of a session that is not there."""
+        number = number_of(conversation)
+        told = _good(self.read(conversation)).json()["sessions"]
+        return next((each["messages"] for each in told if each["id"] == number), [])
+
+    def _resend(self, conversation: str, said: sessions.Messages, **request: Any) -> Response:
+        body = {
+            "model": sessions.MODEL,
+            "messages": said,
+            "session_id": number_of(conversation),
+        }
+        return self.api.stream(sessions.STREAM, json=body, **request)
+
+
 SURFACES: dict[str, type[Surface]] = {
-    each.name: each for each in (Conversations, Opey, Chatbase, Fixie)
+    each.name: each for each in (Conversations, Opey, Chatbase, Fixie, Sessions)
 }
 
 

@@ -28,7 +28,12 @@ def smallest(name: str) -> Result:
     return result
 
 
-@pytest.mark.parametrize("name", BENCHES)
+def made_once(name: str) -> pytest.MarkDecorator:
+    """So that one process has all tests of a bench, and runs it once for them."""
+    return pytest.mark.xdist_group(f"bench-{name}")
+
+
+@pytest.mark.parametrize("name", [pytest.param(each, marks=made_once(each)) for each in BENCHES])
 def test_each_bench_fills_its_tables_and_stays_within_what_does_not_depend_on_time(
     name: str,
 ) -> None:
@@ -57,6 +62,7 @@ def test_a_capacity_table_tells_a_turns_units_calls_and_depth() -> None:
     assert row["S3"] == 0
 
 
+@made_once("capacity")
 def test_a_begin_with_everything_is_told_for_every_way_of_asking() -> None:
     _, table = smallest("capacity").tables
 
@@ -67,6 +73,7 @@ def test_a_begin_with_everything_is_told_for_every_way_of_asking() -> None:
         assert row["+ request count"] == 1
 
 
+@made_once("following")
 def test_readers_and_stops_are_told_beside_what_reading_costs() -> None:
     stops, readers, units = smallest("following").tables
 
@@ -100,6 +107,7 @@ def test_transactions_conflict_for_as_long_as_one_of_them_has_the_item() -> None
     assert conflicts.met == {"second": 1}
 
 
+@made_once("bytecode")
 def test_functions_are_imported_with_bytecode_without_and_beside_the_bare_import() -> None:
     (table,) = smallest("bytecode").tables
 
@@ -109,6 +117,7 @@ def test_functions_are_imported_with_bytecode_without_and_beside_the_bare_import
     assert row["shipped"] < row["without bytecode"]
 
 
+@made_once("runtime")
 def test_the_runtimes_events_are_measured_beside_a_bare_sockets() -> None:
     (table,) = smallest("runtime").tables
 

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.api import routes
 from tests.chatbase import BASE
 from tests.dev_server import DevServer
@@ -9,14 +11,13 @@ from tests.docs.walkthrough import ROOT, assert_prints, read, run
 
 PATH = "docs/chatbase.md"
 TEXT = (ROOT / PATH).read_text()
-KEY = "rp_a-key-to-try-things-with"
 
 
-def test_the_commands_print_what_the_page_says() -> None:
+@pytest.mark.xdist_group("docs")
+def test_the_commands_print_what_the_page_says(dev: DevServer) -> None:
     page = read(PATH)
 
-    with DevServer({"REPRISE_LOCAL_API_KEY": KEY, "REPRISE_DEMO_TOKENS_PER_SECOND": "0"}) as server:
-        outputs = run(page.blocks, server.environ)
+    outputs = run(page.blocks, dev.environ)
 
     for block, output in zip(page.blocks, outputs, strict=True):
         assert_prints(block, output)

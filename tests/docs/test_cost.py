@@ -1,5 +1,6 @@
 """`docs/cost.md`: its tables are those of the script, and the script's figures are measured."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,15 +16,18 @@ from reprise.engine.engine import Engine, Timing
 from reprise.store import conversations, generations, keys
 from reprise.store.table import connection
 from reprise.web import engine as web_engine
-from tests.api import Api, Response, new_account, new_key
+from tests import uploads
+from tests.api import Api, Response, aws_client, new_account, new_key
+from tests.calls import Call, intercept
 from tests.capacity import Cost, measured, size_of
 from tests.conversations import CONVERSATIONS, stream
+from tests.knowledge.pdfs import document
 from tests.models import FakeModels
 from tests.store.scribe import Scribe, put_all
 from tests.template.deployed import functions
 
 OF = cost.figures()
-TURN = OF["turn"]
+TURN, UPLOAD = OF["turn"], OF["upload"]
 TOKENS = 200
 TEXT = "word " * 160  # 800 bytes
 
@@ -101,7 +105,33 @@ def test_a_chunk_of_the_log_and_a_renewal_of_the_lease_cost_what_is_measured(aws
     assert charge.bytes == pytest.approx(TURN["chunk_bytes"], rel=0.05)
 
 
+def test_an_upload_takes_what_is_measured(aws: None) -> None:
+    _, secret = new_key(new_account("standard"))
+    api = Api(secret)
+    number, calls = uploads.session(api), list[str]()
+
+    def count(call: Call) -> Any:
+        calls.append(call.operation)
+        return call.proceed()
+
+    with measured() as spent:
+        offered = uploads.offer(api, number)
+    file = document(*["A line of a long file. " * 40] * 60)
+    key = offered["upload"]["fields"]["key"]
+    aws_client("s3").put_object(Bucket=os.environ["BUCKET_NAME"], Key=key, Body=file)
+    with measured() as reading, intercept(count):
+        uploads.deliver()
+
+    assert uploads.state(api, number, offered["id"])["status"] == "ready"
+    assert spent.write_units + reading.write_units == UPLOAD["write_units"]
+    assert calls.count("PutObject") + 1 == UPLOAD["s3_writes"]
+    assert calls.count("GetObject") == UPLOAD["s3_reads"]
+    assert UPLOAD["events"] == UPLOAD["s3_writes"] + 1
+
+
 def test_times_and_memory_are_those_of_the_code() -> None:
+    worker = functions()["WorkersExtractUpload"].properties["MemorySize"]
+    assert worker == UPLOAD["memory_gb"] * 1024
     assert (TURN["chunk_every"], TURN["renew_every"]) == (Timing.chunk_every, Timing.renew_every)
     for name in ("ConversationsSendMessage", "ConversationsStreamMessage"):
         assert functions()[name].properties["MemorySize"] == TURN["memory_gb"] * 1024

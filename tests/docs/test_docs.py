@@ -10,13 +10,14 @@ from local import moto
 from reprise.accounts import agent_files, plans
 from tests.api import routes
 from tests.dev_server import DevServer
+from tests.docs.conftest import KEY, SETTINGS
 from tests.docs.walkthrough import ROOT, Make, assert_prints, read, run
 from tests.upstream import Upstream, answer
 
 README, CONVERSATIONS, AGENTS = "README.md", "docs/conversations.md", "docs/agents.md"
 PAGES = (README, CONVERSATIONS, AGENTS, "docs/fixie.md")
 MORE_PAGES = ("docs/corpora.md",)  # whose commands need no key
-KEY = "rp_a-key-to-try-things-with"
+ALONE = (CONVERSATIONS, AGENTS)
 PLANS = (ROOT / CONVERSATIONS).read_text().partition("\n## Plans\n")[2].partition("\n## ")[0]
 
 
@@ -24,13 +25,22 @@ def makes(target: str) -> list[Make]:
     return [make for page in PAGES for make in read(page).makes if make.target == target]
 
 
-@pytest.mark.parametrize("path", [*PAGES, *MORE_PAGES])
-def test_the_commands_print_what_the_page_says(path: str) -> None:
-    page = read(path)
-    settings = {"REPRISE_LOCAL_API_KEY": KEY, "REPRISE_DEMO_TOKENS_PER_SECOND": "0"}
+@pytest.mark.xdist_group("docs")
+@pytest.mark.parametrize("path", [page for page in (*PAGES, *MORE_PAGES) if page not in ALONE])
+def test_the_commands_print_what_the_page_says(dev: DevServer, path: str) -> None:
+    assert_prints_what_it_says(path, dev)
 
-    with DevServer(settings) as server:
-        outputs = run(page.blocks, server.environ)
+
+@pytest.mark.parametrize("path", ALONE)
+def test_the_commands_print_what_a_page_says_that_lists_all_there_is(path: str) -> None:
+    with DevServer(SETTINGS) as server:
+        assert_prints_what_it_says(path, server)
+
+
+def assert_prints_what_it_says(path: str, server: DevServer) -> None:
+    page = read(path)
+
+    outputs = run(page.blocks, server.environ)
 
     for block, output in zip(page.blocks, outputs, strict=True):
         assert_prints(block, output)
@@ -153,6 +163,24 @@ def test_the_plans_are_as_described() -> None:
         for plan in map(plans.find, plans.names())
     ]
     assert {plan.windows["conversations"] for plan in plans.load().values()} == {3600}
+
+
+def test_the_windows_of_all_plans_are_as_described() -> None:
+    page = (ROOT / "docs/plans.md").read_text()
+    seconds = {"an hour": 3600, "a minute": 60, "10 seconds": 10}
+    head, *rows = re.findall(r"^\| (?:`(\w+)`|plan) \| (.+ \| .+ \| .+ \| .+) \|$", page, re.M)
+    columns = [re.fullmatch(r"([\w: ]+), (.+)", each) for each in head[1].split(" | ")]
+    windows = {each[1].replace(": ", "_"): seconds[each[2]] for each in columns if each}
+    limits = {
+        plan: dict(zip(windows, row.replace("–", "0").replace(",", "").split(" | "), strict=True))
+        for plan, row in rows
+    }
+
+    assert limits == {
+        name: {window: str(limit) for window, limit in plans.find(name).requests.items()}
+        for name in [*plans.names(), "anonymous"]
+    }
+    assert all(plan.windows == windows for plan in plans.load().values())
 
 
 def test_every_setting_is_one_that_somebody_reads() -> None:

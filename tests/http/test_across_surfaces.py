@@ -2,17 +2,21 @@
 deleted, and nothing of it lost.
 """
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reprise.accounts import agents
-from tests import conversations, fixie
+from reprise.chat.ids import number_of
+from tests import conversations, fixie, sessions
 from tests.api import Api, Response, everything_stored, new_account, new_key
 from tests.chatbase import put_agent
+from tests.knowledge.pdfs import document
 from tests.models import FakeModels
 from tests.pause import Pause, under_way, until
 from tests.surfaces import SURFACES, Shown, Surface, surfaces_of
+from tests.uploads import sent
 
 begun_on_each = pytest.mark.parametrize("begun_on", SURFACES)
 
@@ -69,7 +73,7 @@ def test_a_conversation_is_at_home_on_every_surface(
         select_the_first(walk)
 
     assert len(walk.said) == 2 + 4 * len(others)
-    delete(walk)
+    delete(walk, begun_on)
 
 
 def go_on(walk: Walk, surface: Surface, models: FakeModels) -> None:
@@ -139,20 +143,45 @@ def select_the_first(walk: Walk) -> None:
     assert walk.check(walk.said[first])[:-1] == [*before, question]
 
 
-def delete(walk: Walk) -> None:
-    """There is one place where that can be done."""
+def delete(walk: Walk, begun_on: str) -> None:
+    """There are two places where that can be done."""
     api = walk.surfaces["conversations"].api
+    here = sessions.session(number_of(walk.made) or 0)
+    path = here if begun_on == "sessions" else conversations.conversation(walk.made)
 
-    assert api.delete(conversations.conversation(walk.made)).status == 200
+    assert api.delete(path).status == 200
+    assert api.delete(here).status == 404
 
     for surface in walk.surfaces.values():
-        if surface.name == "opey":  # threads that are not there are empty
+        if surface.name in ("opey", "sessions"):  # what is not there is empty
             assert surface.shown(walk.made) == []
         else:
             assert surface.read(walk.made).status == 404
         assert surface.listed() in (None, [])
         assert surface.send(walk.made, "Hello?").status == 404
     assert api.get(conversations.message(next(iter(walk.said)))).status == 404
+
+
+# --- Uploads --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("other", SURFACES)
+def test_a_session_with_a_file_is_answered_anew_by_it_on_every_surface(
+    aws: None, kept: Path, models: FakeModels, other: str
+) -> None:
+    account = new_account()
+    secret = new_key(account)[1]
+    surfaces = surfaces_of(secret, account.id)
+    made = surfaces["sessions"].begin("Who?")
+    question, answer = surfaces["sessions"].shown(made)
+    sent(Api(secret), number_of(made), document("The walrus is called Vladimir."))
+
+    surfaces[other].redo(made, question.id, answer.id)
+
+    file, asked = models.requests[-1].messages
+    assert "The walrus is called Vladimir." in file.text
+    assert asked.text == "Who?"
+    assert [each.text for each in surfaces["sessions"].shown(made)] == ["Who?", "An answer."]
 
 
 # --- Agents ---------------------------------------------------------------------------------------

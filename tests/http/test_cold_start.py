@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from local import template
-
-HANDLERS = [function.handler for function in template.load("us-east-1", {}).functions]
+from tests.fresh import HANDLERS, imported
 
 
 def told(script: str) -> Any:
@@ -22,27 +20,15 @@ def told(script: str) -> Any:
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_an_import_builds_no_model_of_openapi_documents(handler: str) -> None:
-    built = told(f"""
-import json, sys
-import {handler.removesuffix(".handler")}
-openapi = vars(sys.modules.get("fastapi.openapi.models", json))
-print(json.dumps([n for n in ("OpenAPI", "Operation", "Schema")
-                  if n in openapi and openapi[n].__pydantic_complete__]))
-""")
-
-    assert built == []
+    assert imported(handler).built == ()
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_most_of_an_import_is_out_of_the_garbage_collectors_sight(handler: str) -> None:
-    enabled, frozen, seen = told(f"""
-import gc, json
-import {handler.removesuffix(".handler")}
-print(json.dumps([gc.isenabled(), gc.get_freeze_count(), len(gc.get_objects())]))
-""")
+    found = imported(handler)
 
-    assert enabled
-    assert frozen > seen
+    assert found.collects
+    assert found.frozen > found.seen
 
 
 def test_what_was_not_built_is_once_it_is_used() -> None:

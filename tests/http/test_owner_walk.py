@@ -4,15 +4,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from reprise.chat.ids import number_of
 from reprise.chat.messages import ToolCall
 from reprise.llm.protocol import Finished
-from tests import chatbase, conversations, fixie
+from tests import chatbase, conversations, fixie, prompts, sessions, uploads
 from tests.api import Api, everything_stored, project
 from tests.chatbase import caller_of, put_agent
 from tests.conversations import create, message_for, send
 from tests.models import FakeModels
+from tests.uploads import HELLO, file, form, sent
 
 BODIES = conversations.BODIES | chatbase.BODIES | fixie.BODIES
+BODIES |= sessions.BODIES | prompts.BODIES | uploads.BODIES
 
 # all but opey's: tests/http/opey/test_owners.py
 ROUTES = [route for route in project().routes if not route.function.name.startswith("Opey")]
@@ -24,6 +27,11 @@ def body_of(method: str, path: str, ids: Mapping[str, str]) -> dict[str, Any] | 
     return body and {name: ids.get(str(value)[1:-1], value) for name, value in body.items()}
 
 
+def request_of(path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    """A body as JSON; where a route takes a file, one as a form."""
+    return form([file(HELLO)]) if path.endswith("/upload") else {"json": body}
+
+
 def stored() -> dict[str, Any]:
     """All but who asked how often."""
     return {key: item for key, item in everything_stored().items() if "RATE#" not in key}
@@ -33,8 +41,16 @@ def test_the_ids_of_others_are_not_found_on_any_route(api: Api, stranger: Api) -
     made = create(api)
     user, reply = send(api, made, "Hello")
     own = caller_of(stranger).account_id
+    number = number_of(made)
+    shared = {
+        "user_id": "ada",
+        "conversation_id": made,
+        "prompt_id": str(prompts.create(api)),
+        "session_id": str(number),
+        "upload_id": str(sent(api, number)["id"]),
+    }
     foreign = [
-        {"agent_id": agent, "user_id": "ada", "conversation_id": made, "message_id": each["id"]}
+        {**shared, "agent_id": agent, "message_id": each["id"]}
         for each in (user, reply)
         for agent in (caller_of(api).account_id, put_agent(api), own)
     ]
@@ -54,7 +70,8 @@ def test_the_ids_of_others_are_not_found_on_any_route(api: Api, stranger: Api) -
             known = body is not None or route.method in ("GET", "DELETE")
             assert known, f"{what}: BODIES has no body for it"
 
-            answer = stranger.request(route.method, route.path.format_map(ids), json=body)
+            request = request_of(route.path, body)
+            answer = stranger.request(route.method, route.path.format_map(ids), **request)
 
             assert answer.status == 404, f"{what} answered {answer.status}: {answer.text}"
             walked += 1
@@ -76,9 +93,13 @@ def test_the_owner_finds_them_on_all_of_those_routes(api: Api, models: FakeModel
                 "user_id": "ada",
                 "conversation_id": made,
                 "message_id": message_for(route.path, user["id"], reply["id"]),
+                "prompt_id": str(prompts.create(api)),
+                "session_id": str(number_of(made)),
+                "upload_id": str(sent(api, number_of(made))["id"]),
             }
             body = body_of(route.method, route.path, ids)
 
-            answer = api.request(route.method, route.path.format_map(ids), json=body)
+            request = request_of(route.path, body)
+            answer = api.request(route.method, route.path.format_map(ids), **request)
 
             assert answer.status in (200, 201, 204), f"{route.method} {route.path}: {answer.text}"

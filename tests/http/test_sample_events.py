@@ -4,20 +4,23 @@ import asyncio
 import importlib
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local import filters, sample_events, samples
+from local import filters, sample_events, samples, template
 from local.context import Context
 from local.sample_events import FOLDER
 from local.template import Function
 from reprise.chat.ids import number_of
-from reprise.store import keys, messages
+from reprise.engine.engine import Engine
+from reprise.store import keys, messages, uploads
+from reprise.web import engine as web_engine
 from streaming.adapter import Metadata, invoke
 from tests.api import call, everything_stored, project
-from tests.models import FakeModels
+from tests.models import FAKE, FakeModels
 from tests.shapes import A_TIME
 
 FUNCTIONS = {function.name: function for function in project().functions}
@@ -26,6 +29,7 @@ SUCCESS = {
     "ConversationsCreateConversation": 201,
     "ConversationsSendMessage": 201,
     "OpeyPreflight": 204,
+    "UploadsOfferUpload": 201,
 }
 EVENT_STREAMS = {
     "ChatbaseChat",
@@ -37,6 +41,7 @@ EVENT_STREAMS = {
     "ConversationsStreamMessage",
     "OpeyRegenerate",
     "OpeyStream",
+    "SessionsStream",
 }
 JSON_LINES = {"FixieRegenerate", "FixieSendMessage", "FixieStartConversation"}
 TEXTS = {"OpeyDeleteSession": "session deleted", "OpeyPreflight": ""}  # and no JSON
@@ -73,7 +78,9 @@ class Seen:
 def stored(aws: None, models: FakeModels) -> FakeModels:
     """What the events speak of, and a model to answer them."""
     samples.store()
-    return models
+    called = FakeModels(replace(FAKE, aliases=frozenset({"gpt-4", "gpt-3.5-turbo"})))
+    web_engine.use(Engine(called))
+    return called
 
 
 def test_the_files_are_what_is_made_of_the_template() -> None:
@@ -153,7 +160,17 @@ def test_a_streaming_functions_runtime_takes_it_too(stored: FakeModels, name: st
         ("OpeyListMessages", "To Lisbon, before the heat."),
         ("OpeyStream", "And where to stay?"),
         ("OpeyStop", samples.CONVERSATION.id),
+        ("PromptsGetPrompt", "Packing list"),
+        ("PromptsListPrompts", "Packing list"),
+        ("PromptsUpdatePrompt", "For a few days"),
+        ("PromptsPreviewPrompt", "An answer."),
         ("ConversationsResumeStream", '{"type":"ai_chunk","data":", before"}'),
+        ("SessionsGetHistory", "To Lisbon, before the heat."),
+        ("SessionsStream", "data:  answer"),
+        ("SessionsSwitchModel", "To Lisbon, before the heat."),
+        ("UploadsGetUpload", "Lisbon is dry in May"),
+        ("UploadsUpload", "Lisbon is dry in May"),
+        ("UploadsOfferUpload", "uploads/pending/"),
         ("ConversationsEditMessage", "Where to in June?"),
         ("ConversationsListVersions", "To Rome."),
         ("ConversationsSelectVersion", "To Rome."),
@@ -192,12 +209,23 @@ def test_the_repair_ends_the_answer_that_nobody_writes_any_more(stored: FakeMode
     assert (ended.state, ended.text) == ("error", "Something with")
 
 
+def test_the_file_that_was_put_into_the_bucket_is_read(stored: FakeModels) -> None:
+    run("WorkersExtractUpload")
+
+    _, read = uploads.find(samples.OWNER, samples.READING.number, samples.PENDING.number)
+    assert read is not None
+    assert (read.status, read.text) == ("ready", ("Lisbon is dry in May",))
+    assert samples.PENDING_KEY not in everything_stored()
+
+
 @pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - set(OF_API)))
 def test_a_worker_would_be_woken_by_its_event_and_no_other(name: str) -> None:
-    (record,) = event(name)["Records"]
+    sent = event(name)
+    (record,) = sent.get("Records", [sent])
+    design = template.load(sample_events.REGION, {})
     woken = [
         worker.function.name
-        for worker in project().workers
+        for worker in (*design.workers, *design.bucket_workers)
         if filters.passes(record, worker.filters)
     ]
 

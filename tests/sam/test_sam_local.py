@@ -21,6 +21,7 @@ from local.build.target import this_machine
 from local.sam import docker as engine
 from local.sam.template import FUNCTIONS
 from local.template import Route
+from tests import prompts, sessions, uploads
 from tests.api import DONE, Response, routes
 from tests.dev_server import KEY, free_port
 from tests.fixie import snapshots
@@ -36,7 +37,10 @@ STREAM = f"{MESSAGES}/stream"
 AGENT = "/api/v2/agents/{agent_id}"
 FIXIE = "/api/v1/conversations"
 UNKNOWN_ID = "0a9b0a5b-abd4-8815-be96-fdacae4412ce"  # well-formed
-FIRST_ROUTES = list({route.function.name: route for route in reversed(list(routes()))}.values())
+# one of each surface: what they are packed with is the same for all
+FIRST_ROUTES = list(
+    {route.function.handler.partition(".")[0]: route for route in reversed(list(routes()))}.values()
+)
 SECONDS_TO_ANSWER = 600  # a function's first call makes an image of the layers
 
 
@@ -67,6 +71,7 @@ class Served:
         json: Any = None,
         key: str = KEY,
         headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
     ) -> Response:
         """`path` is a path of the template; `ids` are put in for its variables."""
         self.called.add((method, path))
@@ -74,6 +79,7 @@ class Served:
             method,
             path.format_map(ids or {}),
             json=json,
+            content=content,
             headers={"Authorization": f"Bearer {key}", **(headers or {})},
         )
         self._client.cookies.clear()  # who sends one says so
@@ -156,6 +162,52 @@ def test_a_conversation_through_every_endpoint(served: Served) -> None:
     assert served("GET", CONVERSATION, ids).status == 404
 
     assert served.called >= {(each.method, each.path) for each in routes("conversations")}
+
+
+def test_a_session_with_a_file_and_a_prompt_through_every_endpoint(served: Served) -> None:
+    said = [{"role": "user", "content": "Count to 3"}]
+    streamed = served("POST", "/v1/chat/stream", json={"model": "demo", "messages": said})
+    assert sessions.text_of(streamed) == "1 2 3"
+    number = sessions.session_of(streamed)
+    ids = {"session_id": str(number)}
+
+    sent = served("POST", f"{uploads.SESSIONS}/{{session_id}}/upload", ids, **a_file())
+    assert sent.status == 200, sent.text
+    upload_id = str(sent.json()["file"]["id"])
+    offer = {"filename": "a.pdf", "size": 1000}
+    offered = served("POST", f"{uploads.SESSIONS}/{{session_id}}/uploads", ids, json=offer)
+    assert offered.status == 201, offered.text
+    one = f"{uploads.SESSIONS}/{{session_id}}/uploads/{{upload_id}}"
+    for each, status in ((upload_id, "ready"), (str(offered.json()["id"]), "pending")):
+        assert served("GET", one, ids | {"upload_id": each}).json()["status"] == status
+
+    switch = {"session_id": number, "model": "demo"}
+    switched = served("POST", "/v1/chat/switch-model", json=switch)
+    assert [each["content"] for each in switched.json()["messages"]] == ["Count to 3", "1 2 3"]
+    listed = served("GET", "/v1/chat/history").json()["sessions"]
+    assert number in [each["id"] for each in listed]
+    assert served("DELETE", "/v1/chat/sessions/{session_id}", ids).status == 200
+    assert served("GET", one, ids | {"upload_id": upload_id}).status == 404
+
+    made = served("POST", prompts.PROMPTS, json=prompts.NEW)
+    assert made.status == 200, made.text
+    prompt_id = made.json()["id"]
+    own, prompt = {"prompt_id": str(prompt_id)}, f"{prompts.PROMPTS}/{{prompt_id}}"
+    preview = served("POST", f"{prompts.PROMPTS}/preview", json={"prompt_id": prompt_id})
+    assert preview.status == 200, preview.text
+    changed = served("PUT", prompt, own, json={"title": "Other"})
+    assert changed.json()["title"] == "Other"
+    assert served("GET", prompt, own).json()["usage_count"] == 1
+    assert prompt_id in [each["id"] for each in served("GET", prompts.PROMPTS).json()["items"]]
+    assert served("DELETE", prompt, own).status == 200
+
+    for surface in ("sessions", "uploads", "prompts"):
+        assert served.called >= {(each.method, each.path) for each in routes(surface)}
+
+
+def a_file() -> dict[str, Any]:
+    form = uploads.form([uploads.file(uploads.HELLO)])
+    return {"content": form["body"], "headers": form["headers"]}
 
 
 def chunks(answer: Response) -> list[Any]:

@@ -25,7 +25,7 @@ from reprise.store.balances import BalanceItem
 from reprise.store.generations import Terms
 from reprise.store.messages import FIRST_PAGE
 from reprise.web import engine as web_engine
-from tests import chatbase, fixie
+from tests import chatbase, fixie, prompts, sessions, uploads
 from tests import conversations as of_conversations
 from tests.api import Api, Response, call, new_account, new_key, routes
 from tests.calls import Call, intercept
@@ -44,11 +44,15 @@ from tests.template import (
     corpus_scenarios,
     fixie_scenarios,
     opey_scenarios,
+    prompts_scenarios,
+    sessions_scenarios,
+    uploads_scenarios,
 )
 from tests.template.permissions import Access, accesses_of
 from workers import purge_conversation, repair_generation
 
 BODIES = of_conversations.BODIES | chatbase.BODIES | fixie.BODIES
+BODIES |= sessions.BODIES | prompts.BODIES | uploads.BODIES
 LONG = "x" * (bodies.LIMIT + 1)  # bytes: it goes to the bucket
 GONE = 60  # seconds ago, for a lease
 STANDARD = plans.find("standard")
@@ -398,6 +402,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     *corpus_scenarios.SCENARIOS,
     *fixie_scenarios.SCENARIOS,
     *opey_scenarios.SCENARIOS,
+    *prompts_scenarios.SCENARIOS,
+    *sessions_scenarios.SCENARIOS,
+    *uploads_scenarios.SCENARIOS,
     creates,
     creates_once,
     lists,

@@ -32,6 +32,13 @@ STREAMING = {
     "opey.list_messages",
     "opey.regenerate",
     "opey.stream",
+    "prompts.list_prompts",
+    "prompts.preview_prompt",
+    "sessions.get_history",
+    "sessions.stream",
+    "sessions.switch_model",
+    "uploads.get_upload",
+    "uploads.upload",
 }
 BUFFERED_TIMEOUT = 29  # seconds
 BUFFERED_URI = (
@@ -185,10 +192,18 @@ def test_what_api_gateway_says_by_itself_is_json_with_the_requests_id(
     assert str(response.get("statusCode")) == str(status)
     assert body["request_id"] == "filled"
     assert body["success"] is False
-    assert body["detail"] == body["message"] == body["error"]["message"]
+    assert body["message"] == body["error"]["message"]
+    assert body["detail"].startswith(body["message"])
     assert headers["gatewayresponse.header.X-Request-ID"] == "context.requestId"
     assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
     assert headers["gatewayresponse.header.Access-Control-Expose-Headers"] == "'X-Request-ID'"
+
+
+def test_who_sends_too_much_is_told_the_other_way() -> None:
+    text = RESPONSES["REQUEST_TOO_LARGE"]["responseTemplates"]["application/json"]
+
+    (path,) = (m.path for m in METHODS if m.function == "UploadsOfferUpload")
+    assert f"POST {path}" in json.loads(text)["detail"]
 
 
 def test_nothing_but_those_is_left_to_api_gateways_own_words() -> None:

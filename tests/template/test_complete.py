@@ -12,6 +12,7 @@ CODE, TESTS = ROOT / "functions", ROOT / "tests" / "http"
 # Where the tests of a worker are: those of what wakes it, or of what it does.
 WORKERS_TESTS = {
     "workers.purge_conversation": TESTS / "test_delete_conversation.py",
+    "workers.extract_upload": TESTS / "uploads" / "test_offer_upload.py",
     "workers.repair_generation": ROOT / "tests" / "engine" / "test_repair.py",
 }
 FUNCTIONS = {

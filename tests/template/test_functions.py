@@ -3,6 +3,7 @@
 import json
 import re
 
+from reprise.store.keys import PENDING_UPLOADS
 from tests.template.deployed import functions, methods, only, parameter, resources, template
 
 # Who waits for a model, and pays for all the while: what follows an answer does, too.
@@ -20,8 +21,11 @@ WAITING = {
     "FixieStartConversation",
     "OpeyRegenerate",
     "OpeyStream",
+    "SessionsStream",
+    "PromptsPreviewPrompt",
 }
 WORKERS = {"WorkersPurgeConversation", "WorkersRepairGeneration"}
+READS_PDFS = {"UploadsUpload", "WorkersExtractUpload"}
 
 
 def test_what_waits_for_a_model_has_half_the_memory_of_what_answers_at_once() -> None:
@@ -31,7 +35,8 @@ def test_what_waits_for_a_model_has_half_the_memory_of_what_answers_at_once() ->
         "WorkersRepairGeneration",
         "WorkersPurgeConversation",
     }
-    assert set(memory.values()) == {512, 1024}
+    assert {name for name, size in memory.items() if size == 3008} == READS_PDFS
+    assert set(memory.values()) == {512, 1024, 3008}
 
 
 def test_all_functions_run_on_the_python_that_the_layers_are_built_for() -> None:
@@ -83,6 +88,10 @@ def test_every_function_is_woken_by_something() -> None:
     woken = {each["FunctionName"]["Ref"] for each in mappings}
 
     assert woken == WORKERS
+    (rule,) = resources("AWS::Events::Rule").values()
+    (target,) = rule["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": ["WorkersExtractUpload", "Arn"]}
+    woken.add("WorkersExtractUpload")
     assert woken | {method.function for method in methods()} == functions().keys()
 
 
@@ -119,6 +128,31 @@ def test_workers_are_woken_by_what_is_theirs_only() -> None:
                 "dynamodb": {"Keys": {"sk": {"S": ["META#LEASE"]}}},
             }
         ],
+    }
+
+
+def test_the_bucket_tells_of_what_clients_put_there() -> None:
+    (rule,) = resources("AWS::Events::Rule").values()
+    told = only("AWS::S3::Bucket")["NotificationConfiguration"]["EventBridgeConfiguration"]
+
+    assert told == {"EventBridgeEnabled": True}
+    assert rule["EventPattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {
+            "bucket": {"name": [{"Ref": "Bucket"}]},
+            "object": {"key": [{"prefix": PENDING_UPLOADS}]},
+        },
+    }
+
+
+def test_a_file_is_read_three_times_before_it_is_given_up() -> None:
+    (config,) = resources("AWS::Lambda::EventInvokeConfig").values()
+
+    assert config["FunctionName"] == {"Ref": "WorkersExtractUpload"}
+    assert config["MaximumRetryAttempts"] == 2
+    assert config["DestinationConfig"]["OnFailure"]["Destination"] == {
+        "Fn::GetAtt": ["WorkersDeadLetters", "Arn"]
     }
 
 

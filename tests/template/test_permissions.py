@@ -31,6 +31,10 @@ READERS = [
     "ConversationsListMessages",
     "ConversationsListVersions",
     "ConversationsResumeStream",
+    "PromptsGetPrompt",
+    "PromptsListPrompts",
+    "SessionsGetHistory",
+    "UploadsGetUpload",
 ]
 WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "s3:PutObject"}
 ASKING = {
@@ -114,6 +118,8 @@ def test_only_those_ask_models_that_have_to() -> None:
         "FixieStartConversation",
         "OpeyRegenerate",
         "OpeyStream",
+        "SessionsStream",
+        "PromptsPreviewPrompt",
     }
     assert all(actions_of(name) >= ASKING for name in asking)
 

@@ -69,6 +69,13 @@ def test_the_bucket_is_nobody_elses() -> None:
     assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
 
 
+def test_pages_may_bring_files_to_it_by_the_forms_that_they_are_offered() -> None:
+    (rule,) = only("AWS::S3::Bucket")["CorsConfiguration"]["CorsRules"]
+
+    assert rule["AllowedMethods"] == ["POST"]
+    assert rule["AllowedOrigins"] == ["*"]
+
+
 def test_the_bucket_is_read_over_tls_only() -> None:
     (statement,) = only("AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
 
