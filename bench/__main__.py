@@ -25,6 +25,7 @@ BENCHES = {
     "latency": "what Reprise adds to a provider's answer, beside LiteLLM",
     "limits": "turns a second of one account with credits, until they refuse one another",
     "surfaces": "what the other surfaces add to an answer, beside the conversations surface",
+    "sessions": "a long history that is resent, and pages of many sessions",
     "runtime": "what the streaming runtime adds to an event",
     "knowledge": "search in a corpus of 1,000 pages, and the reading of PDFs",
     "streams": "200 streams at once through `make dev`",

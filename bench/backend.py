@@ -1,13 +1,15 @@
 """moto in a process of its own, with the template's table and bucket in it, counting its calls.
 
-`python -m bench.backend` prints its port and serves until it is stopped; `GET /bench/calls` answers
-with the number of calls by operation. `backend()` starts one.
+`python -m bench.backend 0 0` prints its port and serves until it is stopped; `GET /bench/calls`
+answers with the number of calls by operation. `backend()` starts one.
 """
 
 import json
 import os
 import signal
+import sys
 import threading
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -50,18 +52,31 @@ class Backend:
             return Counter(json.load(answer))
 
 
+@dataclass(frozen=True)
+class Late:
+    """Seconds that calls take longer than moto needs for them."""
+
+    call: float = 0
+    transaction: float = 0
+
+
+NEVER = Late()
+
+
 @contextmanager
-def backend() -> Iterator[Backend]:
+def backend(late: Late = NEVER) -> Iterator[Backend]:
     environ = processes.bare(os.environ, *_FOREIGN)
-    with processes.running("bench.backend", environ=environ) as (process, port):
+    arguments = str(late.call), str(late.transaction)
+    with processes.running("bench.backend", *arguments, environ=environ) as (process, port):
         yield Backend(f"http://127.0.0.1:{port}", process.pid)
 
 
 class _Counting:
     """A WSGI app that counts what the one behind it is asked for."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(self, app: Callable[..., Iterable[bytes]], late: Late) -> None:
         self._app = app
+        self._late = late
         self._calls: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -69,8 +84,10 @@ class _Counting:
         if environ["PATH_INFO"] == PATH:
             start("200 OK", [("Content-Type", "application/json")])
             return [json.dumps(self._calls).encode()]
+        call = environ.get("HTTP_X_AMZ_TARGET", "S3").rpartition(".")[2]
         with self._lock:
-            self._calls[environ.get("HTTP_X_AMZ_TARGET", "S3").rpartition(".")[2]] += 1
+            self._calls[call] += 1
+        time.sleep(self._late.transaction if call == "TransactWriteItems" else self._late.call)
         return self._app(environ, start)
 
 
@@ -79,7 +96,7 @@ def main() -> None:
     stores.configure(os.environ, moto.endpoint)
     design = template.load(stores.region(os.environ), os.environ)
     stores.create(design, boto3.client("dynamodb"), boto3.client("s3"))
-    moto.app = _Counting(moto.app)
+    moto.app = _Counting(moto.app, Late(*map(float, sys.argv[1:])))
     print(moto.server_port, flush=True)
     signal.sigwait({signal.SIGINT, signal.SIGTERM})
     moto.stop()

@@ -6,7 +6,6 @@ not know: there are none but these.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from typing import Any
 
 from fastapi import Response
@@ -16,12 +15,10 @@ from chatbase.wire import part_object
 from reprise.chat.events import Begun, Ended, Event, Produced
 from reprise.chat.messages import Conversation, Message, Text, ToolCall, ToolResult
 from reprise.engine import reading
-from reprise.engine.asker import Asker
 from reprise.engine.turns import Run
 from reprise.web.engine import engine
 from reprise.web.streams import DONE, event_stream, sse, with_silences
 
-IN_ONE_PIECE = 285  # seconds: API Gateway cuts what is silent for five minutes
 VERSION = {"x-vercel-ai-ui-message-stream": "v1"}
 FINISH_REASONS = {
     "stop": "stop",
@@ -31,15 +28,6 @@ FINISH_REASONS = {
     "deadline": "error",
     "error": "error",
 }
-
-
-def in_time(asker: Asker, *, stream: bool) -> Asker:
-    """With the time that an answer has: one in one piece has to be there before API Gateway loses
-    its patience.
-    """
-    if stream:
-        return asker
-    return replace(asker, deadline=min(asker.deadline, engine().now() + IN_ONE_PIECE))
 
 
 def metadata(conversation: Conversation, answer: Message, question: str | None) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from dataclasses import replace
 from fastapi import Response
 from mangum import Mangum
 
-from chatbase.answers import answer, in_time
+from chatbase.answers import answer
 from chatbase.requests import ChatRequest
 from chatbase.wire import surface
 from reprise.chat.agents import Agent
 from reprise.chat.errors import Invalid
+from reprise.chat.messages import Said
 from reprise.engine import turns
 from reprise.engine.agents import first_of, options_for, partitions
 from reprise.engine.asker import Asker
@@ -22,7 +23,7 @@ from reprise.engine.conversations import Draft
 from reprise.engine.turns import Run
 from reprise.engine.where import OfAgent
 from reprise.web.agents import CurrentAgent
-from reprise.web.askers import CurrentAsker
+from reprise.web.askers import CurrentAsker, in_time
 from reprise.web.engine import engine
 
 app = surface()
@@ -40,7 +41,7 @@ async def _turn(asker: Asker, agent: Agent, body: ChatRequest) -> Run:
         if body.message is None:
             raise Invalid("message", "Required")
         draft = Draft(agent=agent.named, end_user=body.user_id)
-        return await turns.start(engine(), asker, body.message, options, draft)
+        return await turns.start(engine(), asker, [Said("user", body.message)], options, draft)
     where = OfAgent(agent, body.conversation_id, body.user_id)
 
     async def go_on(owner: str) -> Run:

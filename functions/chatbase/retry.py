@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from mangum import Mangum
 
-from chatbase.answers import answer, in_time
+from chatbase.answers import answer
 from chatbase.requests import RetryRequest
 from chatbase.wire import error_response, refusal, surface
 from reprise.chat.errors import NotFound
@@ -20,7 +20,7 @@ from reprise.engine.agents import first_of, options_for, partitions
 from reprise.engine.turns import Run
 from reprise.engine.where import OfAgent
 from reprise.web.agents import CurrentAgent
-from reprise.web.askers import CurrentAsker
+from reprise.web.askers import CurrentAsker, in_time
 from reprise.web.engine import engine
 
 

@@ -8,6 +8,7 @@ from mangum import Mangum
 
 from conversations.requests import StartedConversation
 from conversations.wire import stream, surface
+from reprise.chat.messages import Said
 from reprise.engine import turns
 from reprise.engine.begin import Options
 from reprise.engine.conversations import Draft
@@ -25,7 +26,7 @@ async def start_conversation(
     generation = await turns.start(
         engine(),
         asker,
-        body.content,
+        [Said("user", body.content)],
         Options(body.model, body.temperature),
         Draft(body.title),
     )

@@ -7,7 +7,6 @@ escaped once, when it comes.
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 from fastapi.responses import StreamingResponse
 
@@ -15,7 +14,6 @@ from fixie.wire import FAILED, compact, fragment, head, turn
 from reprise.chat.events import Begun, Ended, Event, Produced
 from reprise.chat.messages import Conversation, State, Text
 from reprise.engine import reading
-from reprise.engine.asker import Asker
 from reprise.engine.turns import Run
 from reprise.web.engine import engine
 from reprise.web.streams import gathered, json_lines
@@ -24,7 +22,6 @@ CLOSEST = 0.05  # seconds between two lines
 # Bytes a second that lines have on average. In the 900 seconds that a function has these are 180
 # MB: Lambda streams 200 MB at most.
 PACE = 200_000
-IN_ONE_PIECE = 285  # seconds: API Gateway cuts what is silent for five minutes
 
 
 def answer(run: Run, *, whole: bool = False, stream: bool = True) -> StreamingResponse:
@@ -32,15 +29,6 @@ def answer(run: Run, *, whole: bool = False, stream: bool = True) -> StreamingRe
     its last line.
     """
     return json_lines(_lines(run, whole=whole, stream=stream))
-
-
-def in_time(asker: Asker, *, stream: bool) -> Asker:
-    """With the time that an answer has: one in one piece has to be there before API Gateway loses
-    its patience.
-    """
-    if stream:
-        return asker
-    return replace(asker, deadline=min(asker.deadline, engine().now() + IN_ONE_PIECE))
 
 
 async def untouched(conversation: Conversation) -> AsyncIterator[bytes]:

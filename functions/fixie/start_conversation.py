@@ -9,18 +9,18 @@ from fastapi.responses import StreamingResponse
 from mangum import Mangum
 
 from fixie.requests import StartRequest
-from fixie.snapshots import answer, in_time, untouched
+from fixie.snapshots import answer, untouched
 from fixie.wire import AGENTS, DEFAULT_AGENT, surface
 from reprise.chat.agents import Agent
 from reprise.chat.errors import Invalid
-from reprise.chat.messages import Conversation
+from reprise.chat.messages import Conversation, Said
 from reprise.engine import conversations, turns
 from reprise.engine.agents import options_for
 from reprise.engine.asker import Asker
 from reprise.engine.conversations import Draft
 from reprise.store.claims import Claimed
 from reprise.web.agents import NamedOrDefaultAgent
-from reprise.web.askers import CurrentAsker
+from reprise.web.askers import CurrentAsker, in_time
 from reprise.web.engine import engine
 from reprise.web.streams import json_lines
 
@@ -47,7 +47,8 @@ async def _start(
         made = await _create(asker, draft)
         return json_lines(untouched(made)), made
     asker = in_time(asker, stream=body.stream)
-    run = await turns.start(engine(), asker, body.message, options_for(agent), draft)
+    said = [] if body.message is None else [Said("user", body.message)]
+    run = await turns.start(engine(), asker, said, options_for(agent), draft)
     return answer(run, whole=True, stream=body.stream), run.begun.conversation
 
 

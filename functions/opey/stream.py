@@ -10,6 +10,7 @@ from opey.requests import StreamInput
 from opey.streams import Telling, told
 from opey.visitors import CurrentAgent, Visitor, options_of
 from opey.wire import surface
+from reprise.chat.messages import Said
 from reprise.engine import turns
 from reprise.engine.conversations import Draft
 from reprise.engine.where import thread
@@ -25,7 +26,7 @@ async def stream(asker: Visitor, agent: CurrentAgent, body: StreamInput) -> Stre
         where = thread(asker.owner, body.thread_id)
         run = await turns.send_to_thread(engine(), asker, where, body.message, options, draft)
     else:
-        run = await turns.start(engine(), asker, body.message, options, draft)
+        run = await turns.start(engine(), asker, [Said("user", body.message)], options, draft)
     thread_id = body.thread_id or run.begun.conversation.id
     return told(run, Telling(thread_id, body.correlation_id, body.stream_tokens))
 

@@ -1,6 +1,7 @@
 """What requests that make something bring along: their idempotency key, their plan, their time."""
 
 import hashlib
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
@@ -14,6 +15,7 @@ from reprise.web.callers import CurrentCaller
 from reprise.web.engine import engine
 
 LONGEST_KEY = 255  # characters
+IN_ONE_PIECE = 285  # seconds: API Gateway cuts what is silent for five minutes
 
 IdempotencyKey = Annotated[
     str | None,
@@ -63,3 +65,12 @@ async def _asker(request: Request, caller: CurrentCaller, claim: CurrentClaim) -
 
 
 CurrentAsker = Annotated[Asker, Depends(_asker)]
+
+
+def in_time(asker: Asker, *, stream: bool) -> Asker:
+    """With the time that an answer has: one in one piece has to be there before API Gateway loses
+    its patience.
+    """
+    if stream:
+        return asker
+    return replace(asker, deadline=min(asker.deadline, engine().now() + IN_ONE_PIECE))

@@ -111,10 +111,16 @@ def json_list(
     before: str, items: Iterable[Any], after: str | Callable[[], str], status: int = 200
 ) -> StreamingResponse:
     """`before`, the items as JSON between commas, `after`, which may be made when they are through.
-    What fits in one piece is made before the response starts, so an error in it is still an error's
-    answer.
+    Otherwise like `json_text`.
     """
-    pieces = _pieces(before, items, after)
+    return json_text(_list(before, items, after), status)
+
+
+def json_text(texts: Iterable[str], status: int = 200) -> StreamingResponse:
+    """JSON that is written bit by bit. What fits in one piece is made before the response starts,
+    so an error in it is still an error's answer.
+    """
+    pieces = _pieces(texts)
     first = next(pieces)
 
     def body() -> Iterator[bytes]:
@@ -124,14 +130,20 @@ def json_list(
     return StreamingResponse(body(), status, media_type="application/json")
 
 
-def _pieces(before: str, items: Iterable[Any], after: str | Callable[[], str]) -> Iterator[bytes]:
-    piece = bytearray(before.encode())
-    comma = b""
+def _list(before: str, items: Iterable[Any], after: str | Callable[[], str]) -> Iterator[str]:
+    yield before
+    comma = ""
     for item in items:
-        piece += comma + json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode()
-        comma = b","
+        yield comma + json.dumps(item, ensure_ascii=False, separators=(",", ":"))
+        comma = ","
+    yield after if isinstance(after, str) else after()
+
+
+def _pieces(texts: Iterable[str]) -> Iterator[bytes]:
+    piece = bytearray()
+    for text in texts:
+        piece += text.encode()
         if len(piece) >= _PIECE:
             yield bytes(piece)
             piece.clear()
-    end = after if isinstance(after, str) else after()
-    yield bytes(piece) + end.encode()
+    yield bytes(piece)
