@@ -1,6 +1,5 @@
 """The wire of this surface: its objects and its errors. See also `requests` and `answers`."""
 
-import json
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -29,7 +28,7 @@ from reprise.store.listings import Listed
 from reprise.web.agents import beside
 from reprise.web.app import ErrorResponse, InvalidRequest, NotJson, create_app
 from reprise.web.callers import bearer
-from reprise.web.streams import json_list
+from reprise.web.streams import compact, json_list
 
 # Where the layer, or a path, has another word for a field of a request.
 FIELDS = {"content": "message", "user_id": "userId"}
@@ -194,16 +193,12 @@ def messages_of(page: Page, *, within: bool = False) -> StreamingResponse:
     """
     before, after = '{"data":[', "]"
     if within:
-        conversation = _compact(conversation_object(page.conversation))
+        conversation = compact(conversation_object(page.conversation))
         before, after = f'{{"data":{conversation[:-1]},"messages":[', "]}"
-    after += f',"pagination":{_compact(_pagination(page.cursor, page.total))}}}'
+    after += f',"pagination":{compact(_pagination(page.cursor, page.total))}}}'
     loaded = (message_object(reading.load(message)) for message in page.messages)
     return json_list(before, loaded, after)
 
 
 def _pagination(cursor: str | None, total: int) -> dict[str, Any]:
     return {"cursor": cursor, "hasMore": cursor is not None, "total": total}
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

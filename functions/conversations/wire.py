@@ -2,7 +2,6 @@
 `requests`.
 """
 
-import json
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +24,7 @@ from reprise.chat.events import Begun, Ended, Event, Produced
 from reprise.chat.messages import Conversation, Message, Text
 from reprise.web.app import InvalidRequest, create_app, request_id
 from reprise.web.callers import bearer
-from reprise.web.streams import DONE, json_list, sse
+from reprise.web.streams import DONE, compact, json_list, sse
 from reprise.web.times import iso
 
 MODEL_FAILED = "Failed to generate AI response"
@@ -85,10 +84,10 @@ def around(request: Request, message: str, **data: Any) -> tuple[str, str]:
     """The envelope before and behind a list that is written piece by piece: the list is `data`, or,
     where there is `data`, its last field `chatMessages`.
     """
-    after = "," + _compact({"message": message, **_frame(request)})[1:]
+    after = "," + compact({"message": message, **_frame(request)})[1:]
     before = '{"success":true,"data":'
     if data:
-        return before + _compact(data)[:-1] + ',"chatMessages":[', "]}" + after
+        return before + compact(data)[:-1] + ',"chatMessages":[', "]}" + after
     return before + "[", "]" + after
 
 
@@ -98,10 +97,6 @@ def listing(
     """Messages of a conversation, in whatever number."""
     before, after = around(request, said)
     return json_list(before, (message_object(each, conversation) for each in messages), after)
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def error_response(request: Request, error: Exception) -> JSONResponse:

@@ -9,14 +9,14 @@ import asyncio
 from fastapi.responses import StreamingResponse
 from mangum import Mangum
 
-from fixie.wire import AGENTS, DEFAULT_AGENT, compact, surface, turns
+from fixie.wire import AGENTS, DEFAULT_AGENT, surface, turns
 from reprise.engine import reading
 from reprise.engine.agents import either_of, partitions
 from reprise.engine.where import OfAgent
 from reprise.web.agents import NamedOrDefaultAgent
 from reprise.web.callers import CurrentCaller
 from reprise.web.engine import engine
-from reprise.web.streams import json_list
+from reprise.web.streams import compact, json_list
 
 app = surface()
 

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from mangum import Mangum
 
 from fixie.requests import Cursor, Limit
-from fixie.wire import AGENTS, DEFAULT_AGENT, compact, surface, turns
+from fixie.wire import AGENTS, DEFAULT_AGENT, surface, turns
 from reprise.chat.errors import NoneGiven, NotFound
 from reprise.engine import reading
 from reprise.store import listings
@@ -20,7 +20,7 @@ from reprise.store.listings import Listed
 from reprise.web.agents import NamedOrDefaultAgent
 from reprise.web.callers import CurrentCaller
 from reprise.web.engine import engine
-from reprise.web.streams import json_list
+from reprise.web.streams import compact, json_list
 
 app = surface()
 

@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator
 
 from fastapi.responses import StreamingResponse
 
-from fixie.wire import FAILED, compact, fragment, head, turn
+from fixie.wire import FAILED, fragment, head, turn
 from reprise.chat.events import Begun, Ended, Event, Produced
 from reprise.chat.messages import Conversation, State, Text
 from reprise.engine import reading
 from reprise.engine.turns import Run
 from reprise.web.engine import engine
-from reprise.web.streams import gathered, json_lines
+from reprise.web.streams import compact, gathered, json_lines
 
 CLOSEST = 0.05  # seconds between two lines
 # Bytes a second that lines have on average. In the 900 seconds that a function has these are 180

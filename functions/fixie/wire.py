@@ -1,6 +1,5 @@
 """The wire of this surface: its objects and its errors. See also `requests` and `snapshots`."""
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -23,6 +22,7 @@ from reprise.chat.errors import (
 from reprise.chat.messages import Message, Part, Text, ToolCall, ToolResult
 from reprise.web.agents import bearer_or_public
 from reprise.web.app import ErrorResponse, InvalidRequest, create_app
+from reprise.web.streams import compact
 from reprise.web.times import iso
 
 AGENTS = "/api/v1/agents/{agent_id}/conversations"
@@ -138,7 +138,3 @@ def fragment(part: Part, *, whole: bool = True) -> dict[str, Any]:
             response = output if isinstance(output, str) else compact(output)
             told = {"kind": "functionResponse", "name": name, "response": response}
             return {**told, **({"failed": True} if failed else {})}
-
-
-def compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -20,9 +20,9 @@ from reprise.store import conversations
 from reprise.store.conversations import Wanted
 from reprise.web.callers import CurrentCaller
 from reprise.web.engine import engine
-from reprise.web.streams import json_text
+from reprise.web.streams import compact, json_text
 from sessions.requests import ModelName, Moment, milliseconds
-from sessions.wire import compact, session_object, surface
+from sessions.wire import session_object, surface
 
 app = surface()
 

@@ -1,6 +1,5 @@
 """The wire of this surface: its apps, its errors, its objects. See also `streams`."""
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from reprise.chat.messages import Conversation, Message
 from reprise.web.app import create_app
 from reprise.web.callers import bearer
 from reprise.web.detail import errors
+from reprise.web.streams import compact
 from reprise.web.times import iso
 
 UNTITLED = "New Chat"
@@ -68,7 +68,3 @@ def with_messages(
         yield comma + compact(message_object(message))
         comma = ","
     yield "]," + compact(after)[1:]
-
-
-def compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -5,6 +5,7 @@ import pytest
 from local import template
 from local.routing import Router
 from local.template import Route, parse
+from tests.template.test_api import STREAMING
 
 OWN = template.load("eu-west-1", {})
 
@@ -72,37 +73,7 @@ def test_what_waits_for_a_model_or_may_be_long_streams() -> None:
         each.function.handler.removesuffix(".handler") for each in OWN.routes if each.streaming
     }
 
-    assert streaming == {
-        "chatbase.chat",
-        "chatbase.get_conversation",
-        "chatbase.list_messages",
-        "chatbase.retry",
-        "conversations.edit_message",
-        "conversations.get_conversation",
-        "conversations.list_messages",
-        "conversations.list_versions",
-        "conversations.regenerate_message",
-        "conversations.resume_stream",
-        "conversations.select_version",
-        "conversations.send_message",
-        "conversations.start_conversation",
-        "conversations.stream_message",
-        "fixie.get_conversation",
-        "fixie.list_conversations",
-        "fixie.regenerate",
-        "fixie.send_message",
-        "fixie.start_conversation",
-        "opey.list_messages",
-        "opey.regenerate",
-        "opey.stream",
-        "prompts.list_prompts",
-        "prompts.preview_prompt",
-        "sessions.get_history",
-        "sessions.stream",
-        "sessions.switch_model",
-        "uploads.get_upload",
-        "uploads.upload",
-    }
+    assert streaming == STREAMING
 
 
 def test_api_gateway_waits_as_long_as_the_function_may_run() -> None:

@@ -15,10 +15,14 @@ LIVE = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 _PIECE = 64 * 1024  # bytes of a list that leave together
 
 
+def compact(value: Any) -> str:
+    """JSON in one line, without spaces."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def sse(value: Any) -> bytes:
     """One event: `data: `, one line of JSON, an empty line."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return f"data: {text}\n\n".encode()
+    return f"data: {compact(value)}\n\n".encode()
 
 
 def event_stream(events: AsyncIterator[bytes]) -> StreamingResponse:
@@ -134,7 +138,7 @@ def _list(before: str, items: Iterable[Any], after: str | Callable[[], str]) -> 
     yield before
     comma = ""
     for item in items:
-        yield comma + json.dumps(item, ensure_ascii=False, separators=(",", ":"))
+        yield comma + compact(item)
         comma = ","
     yield after if isinstance(after, str) else after()
 
