@@ -7,7 +7,7 @@ import pytest
 from tests.api import routes
 from tests.chatbase import BASE
 from tests.dev_server import DevServer
-from tests.docs.walkthrough import ROOT, assert_prints, read, run
+from tests.docs.walkthrough import ROOT, assert_prints_what_it_says, read
 
 PATH = "docs/chatbase.md"
 TEXT = (ROOT / PATH).read_text()
@@ -15,12 +15,7 @@ TEXT = (ROOT / PATH).read_text()
 
 @pytest.mark.xdist_group("docs")
 def test_the_commands_print_what_the_page_says(dev: DevServer) -> None:
-    page = read(PATH)
-
-    outputs = run(page.blocks, dev.environ)
-
-    for block, output in zip(page.blocks, outputs, strict=True):
-        assert_prints(block, output)
+    assert_prints_what_it_says(PATH, dev.environ)
 
 
 def test_every_endpoint_is_described() -> None:

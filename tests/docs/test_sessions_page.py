@@ -15,7 +15,7 @@ import pytest
 from sessions.openapi import ANSWERS
 from tests.api import routes
 from tests.dev_server import DevServer
-from tests.docs.walkthrough import ROOT, assert_prints, read, run
+from tests.docs.walkthrough import ROOT, assert_prints_what_it_says, read
 
 PATH = "docs/sessions.md"
 TEXT = (ROOT / PATH).read_text()
@@ -43,12 +43,7 @@ def server() -> Iterator[DevServer]:
 
 
 def test_the_commands_print_what_the_page_says(server: DevServer) -> None:
-    page = read(PATH)
-
-    outputs = run(page.blocks, server.environ)
-
-    for block, output in zip(page.blocks, outputs, strict=True):
-        assert_prints(block, output)
+    assert_prints_what_it_says(PATH, server.environ)
 
 
 def test_every_endpoint_is_described() -> None:

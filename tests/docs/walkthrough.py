@@ -95,6 +95,16 @@ def assert_prints(block: Block, output: str) -> None:
     assert fits, f"{block.commands}\nprinted\n{output}\nand not\n{block.expected}"
 
 
+def assert_prints_what_it_says(path: str, environ: Mapping[str, str]) -> None:
+    """Fails for a page of which a command prints something else."""
+    page = read(path)
+
+    outputs = run(page.blocks, environ)
+
+    for block, output in zip(page.blocks, outputs, strict=True):
+        assert_prints(block, output)
+
+
 def _fits(expected: Any, value: Any) -> bool:
     """Whether a JSON value is as expected. A text that is `…` fits everything but null."""
     match expected:
