@@ -42,6 +42,7 @@ from tests.chatbase import (
     types,
 )
 from tests.models import FakeModels
+from tests.pause import until
 from tests.shapes import AN_ID
 
 Post = Callable[..., Any]
@@ -768,6 +769,7 @@ def test_an_answer_can_be_rated_while_it_is_made(api: Api, agent: str, models: F
     seen: list[bytes] = []
 
     def rate() -> None:
+        until(lambda: seen)
         (answer,) = re.findall(r'"messageId":"(.*?)"', seen[0].decode())
         rated = api.patch(feedback(agent, made, answer), json={"feedback": "negative"})
         assert rated.status == 200
