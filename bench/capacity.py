@@ -7,7 +7,6 @@ turns are of a plan that limits requests only; what the other limits add is a ta
 """
 
 import asyncio
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,15 +14,12 @@ from functools import partial
 from typing import Any
 from unittest import mock
 
-import boto3
-from moto import mock_aws
-
 from bench import begin
 from bench.depth import BODIES, before, slow
+from bench.in_process import functions
 from bench.progress import Progress
 from bench.shapes import Shape, old_branch, straight, text, versions
 from bench.table import Result, Table, Target
-from local import backend, moto, template
 from reprise.accounts import accounts, keys, plans
 from reprise.chat.ids import Mint
 from reprise.chat.messages import Conversation, Message
@@ -32,10 +28,8 @@ from reprise.engine.asker import Asker
 from reprise.engine.begin import Options
 from reprise.engine.engine import Engine, Timing
 from reprise.engine.targets import version_of
-from reprise.llm import catalogue
 from reprise.store.balances import UNLIMITED
 from reprise.store.keys import account as partition_of
-from reprise.web import engine as web
 from tests.api import Api
 from tests.capacity import Charge, Cost, measured
 from tests.models import FakeModels
@@ -119,22 +113,11 @@ class _Turn:
 
 
 def run(say: Progress, plan: Plan = FULL) -> Result:
-    moto.patch()
     uncredited = replace(plans.find("local"), name=PLAN, allowance=UNLIMITED)
-    with mock_aws(), mock.patch.dict(plans.load(), {PLAN: uncredited}):
-        backend.create(
-            template.load(os.environ["AWS_REGION"], os.environ),
-            boto3.client("dynamodb"),
-            boto3.client("s3"),
-        )
-        models = FakeModels(replace(catalogue.default(), fallbacks=()))
-        engine = Engine(models, timing=Timing(chunk_every=Timing.chunk_every / SPEED))
-        web.use(engine)
-        try:
-            measured_turns = _turns(say, plan, engine, models)
-            begun, begun_targets = begin.run(say, models)
-        finally:
-            web.use(None)
+    timing = Timing(chunk_every=Timing.chunk_every / SPEED)
+    with functions(timing) as (engine, models), mock.patch.dict(plans.load(), {PLAN: uncredited}):
+        measured_turns = _turns(say, plan, engine, models)
+        begun, begun_targets = begin.run(say, models)
     return Result((_table(measured_turns), begun), (*_targets(measured_turns), *begun_targets))
 
 

@@ -9,7 +9,6 @@ retries included, is slower than it would be, so that what moto takes does not c
 
 import asyncio
 import logging
-import os
 import random
 import threading
 import time
@@ -22,13 +21,10 @@ from functools import partial
 from typing import Any
 from unittest import mock
 
-import boto3
-from moto import mock_aws
-
+from bench import in_process
 from bench.progress import Progress
 from bench.statistic import percentile
 from bench.table import Result, Table, Target
-from local import backend, moto, template
 from reprise.engine import conversations, turns
 from reprise.engine.asker import Asker
 from reprise.engine.begin import Options
@@ -164,7 +160,6 @@ class _Account:
 
 
 def run(say: Progress, plan: Plan = FULL) -> Result:
-    moto.patch()
     steps: list[_Step] = []
     accounts: list[_Account] = []
     models = FakeModels(replace(FAKE, credits=10))
@@ -174,12 +169,7 @@ def run(say: Progress, plan: Plan = FULL) -> Result:
         "Hello",
     )
     timing = Timing(chunk_every=Timing.chunk_every * SLOW, retry_wait=Timing.retry_wait * SLOW)
-    with mock_aws(), _slow_retries():
-        backend.create(
-            template.load(os.environ["AWS_REGION"], os.environ),
-            boto3.client("dynamodb"),
-            boto3.client("s3"),
-        )
+    with in_process.table(), _slow_retries():
         for number, holding in enumerate(plan.holding):
             account = _Account(Engine(models, timing=timing), keys.account(1 + number))
             accounts.append(account)

@@ -13,27 +13,24 @@ from dataclasses import dataclass, field, replace
 
 import boto3
 import httpx
-from moto import mock_aws
 
 from bench import backend as stores
 from bench import processes
 from bench.client import ask, request
 from bench.depth import before, slow
+from bench.in_process import functions
 from bench.progress import Progress
 from bench.shapes import straight, text
 from bench.statistic import median
 from bench.table import Result, Table, Target
-from local import backend, moto, template
 from reprise.accounts import accounts, keys
 from reprise.chat.ids import Mint
 from reprise.chat.messages import Conversation
-from reprise.engine.engine import Engine
 from reprise.llm import catalogue
 from reprise.store.conversations import to_item
 from reprise.store.items import ConversationItem
 from reprise.store.keys import account as partition_of
 from reprise.store.keys import conversation as partition_of_conversation
-from reprise.web import engine as web
 from tests import sessions
 from tests.api import DONE, Api
 from tests.capacity import Cost, measured, size_of
@@ -66,20 +63,9 @@ FULL, SMALLEST = Plan(1_000, 40, 10_000, 30), Plan(60, 1, 40, 30)
 
 
 def run(say: Progress, plan: Plan = FULL) -> Result:
-    moto.patch()
-    with mock_aws():
-        backend.create(
-            template.load(os.environ["AWS_REGION"], os.environ),
-            boto3.client("dynamodb"),
-            boto3.client("s3"),
-        )
-        models = FakeModels(replace(catalogue.default(), fallbacks=()))
-        web.use(Engine(models))
-        try:
-            resent = list(_resent(say, plan, models))
-            pages = list(_pages(say, plan))
-        finally:
-            web.use(None)
+    with functions() as (_, models):
+        resent = list(_resent(say, plan, models))
+        pages = list(_pages(say, plan))
     firsts = {late: _firsts(say, plan, late) for late in MODELS}
     return Result(
         (_resent_table(resent), _firsts_table(plan, firsts), _pages_table(plan, pages)),

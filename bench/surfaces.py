@@ -7,7 +7,6 @@ directly and through `make dev` on each surface. Calls are counted in this proce
 the session and the agent known to it, as for the second request of an instance.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,23 +14,18 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from re import findall, search
 
-import boto3
 import httpx
-from moto import mock_aws
 
 from bench import processes
 from bench.client import ask, request, unchunked
 from bench.depth import before, slow
+from bench.in_process import functions
 from bench.processes import Cpu, cpu
 from bench.progress import Progress
 from bench.statistic import median
 from bench.table import Result, Table, Target
-from local import backend, moto, template
 from reprise.accounts import accounts, keys
 from reprise.chat.ids import Mint
-from reprise.engine.engine import Engine
-from reprise.llm import catalogue
-from reprise.web import engine as web
 from tests import conversations, surfaces
 from tests.capacity import measured
 from tests.chatbase import chat, put_agent
@@ -179,26 +173,15 @@ def _depths() -> dict[str, dict[str, int]]:
     """For each surface, how many calls were one after another before the model's: of a message and
     of a redo, on a limited plan, with an `Idempotency-Key`.
     """
-    moto.patch()
-    with mock_aws():
-        backend.create(
-            template.load(os.environ["AWS_REGION"], os.environ),
-            boto3.client("dynamodb"),
-            boto3.client("s3"),
-        )
-        models = FakeModels(replace(catalogue.default(), fallbacks=()))
-        web.use(Engine(models))
-        try:
-            _, secret = keys.create(Mint(), accounts.create(Mint(), "bench", "standard"))
-            conversation = SURFACES[MEASURE](secret, "")
-            agent = put_agent(conversation.api, default=True)
-            return {
-                name: _depths_of(surface, models)
-                for name, surface in surfaces_of(secret, agent).items()
-                if name in SURFACES
-            }
-        finally:
-            web.use(None)
+    with functions() as (_, models):
+        _, secret = keys.create(Mint(), accounts.create(Mint(), "bench", "standard"))
+        conversation = SURFACES[MEASURE](secret, "")
+        agent = put_agent(conversation.api, default=True)
+        return {
+            name: _depths_of(surface, models)
+            for name, surface in surfaces_of(secret, agent).items()
+            if name in SURFACES
+        }
 
 
 def _depths_of(surface: Surface, models: FakeModels) -> dict[str, int]:
