@@ -275,20 +275,22 @@ class TestBufferedFunctions:
 
 class TestLimits:
     @pytest.mark.parametrize(
-        ("path", "size", "status"),
+        ("body", "size", "status"),
         [
-            ("/things", 6_200_000, 200),
-            ("/things", 6_300_000, 413),
-            ("/things", 10_500_000, 413),
-            ("/stream", 6_200_000, 200),
-            ("/stream", 6_300_000, 413),
-            ("/stream", 10_500_000, 413),
+            (b"x", 6_200_000, 200),
+            (b"x", 6_300_000, 413),
+            (b"x", 10_500_000, 413),
+            (b'"', 3_100_000, 200),  # two bytes of an event's JSON each
+            (b'"', 3_150_000, 413),
+            (b"\x01", 1_030_000, 200),  # six
+            (b"\x01", 1_050_000, 413),
         ],
     )
-    async def test_bodies(self, path: str, size: int, status: int) -> None:
+    @pytest.mark.parametrize("path", ["/things", "/stream"])
+    async def test_bodies(self, path: str, body: bytes, size: int, status: int) -> None:
         handlers = buffered(lambda event, context: OK) | streaming(answer_ok)
         async with gateway(handlers) as client:
-            response = await client.post(path, content=b"x" * size)
+            response = await client.post(path, content=body * size)
 
         assert response.status_code == status
 
