@@ -15,12 +15,12 @@ import httpx
 
 from bench import processes
 from bench.client import ask, request
-from bench.litellm import KEY, litellm
 from bench.processes import Cpu, cpu
 from bench.progress import Progress
 from bench.statistic import median, percentile
 from bench.table import Cell, Result, Table, Target
 from tests.dev_server import DevServer
+from tests.llm import litellm_proxy
 
 FIRST, FURTHER = 20.0, 0.15  # ms
 DIRECT, REPRISE, PEER = "direct", "Reprise", "LiteLLM"
@@ -139,22 +139,24 @@ def _ways(say: Progress, peer: bool) -> Iterator[list[_Way]]:
         environ = {"OPENROUTER_API_KEY": "bench", "OPENROUTER_BASE_URL": f"{url}/v1"}
         server = stack.enter_context(DevServer(environ))
         ways = [
-            _Way(DIRECT, url, provider.pid, partial(_completion, url)),
+            _Way(DIRECT, url, provider.pid, partial(_completion, url, "none")),
             _Way(REPRISE, server.url, server.process.pid, partial(_message, server)),
         ]
         if peer:
             say("starting LiteLLM")
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            proxy = stack.enter_context(litellm(folder, f"{url}/v1"))
-            ways.append(_Way(PEER, proxy.url, proxy.pid, partial(_completion, proxy.url)))
+            models = [litellm_proxy.model("relay", api_base=f"{url}/v1")]
+            proxy = stack.enter_context(litellm_proxy.running(folder, models))
+            asking = partial(_completion, proxy.origin, proxy.key)
+            ways.append(_Way(PEER, proxy.origin, proxy.pid, asking))
         yield ways
 
 
-def _completion(url: str, question: str) -> bytes:
+def _completion(url: str, key: str, question: str) -> bytes:
     """A question to a server that speaks chat completions: the provider itself, or LiteLLM."""
     messages = [{"role": "user", "content": question}]
     body = {"model": "relay", "messages": messages, "stream": True}
-    return request(url, "/v1/chat/completions", body, {"Authorization": f"Bearer {KEY}"})
+    return request(url, "/v1/chat/completions", body, {"Authorization": f"Bearer {key}"})
 
 
 def _message(server: DevServer, question: str) -> bytes:

@@ -15,5 +15,5 @@ def litellm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     """
     if not litellm_proxy.COMMAND.exists():
         pytest.skip("LiteLLM is not installed: make .venv-litellm/.synced")
-    with litellm_proxy.running(tmp_path_factory.mktemp("litellm")) as proxy:
+    with litellm_proxy.scripted(tmp_path_factory.mktemp("litellm")) as proxy:
         yield proxy

@@ -2,16 +2,16 @@
 
 import json
 import os
-import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
+from tests.dev_server import free_port
 from tests.upstream import DONE, Reply, Request, Upstream, chunk, sse, usage
 
 COMMAND = Path(__file__).parents[2] / ".venv-litellm" / "bin" / "litellm"
@@ -23,28 +23,45 @@ GREETING = "Hello from LiteLLM: ünïcödé 🎈."
 class Proxy:
     """A running proxy: `url` is what OPENROUTER_BASE_URL would be, `key` its only API key."""
 
-    url: str
+    origin: str
     key: str
+    pid: int
+
+    @property
+    def url(self) -> str:
+        return f"{self.origin}/v1"
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Proxy]:
-    """Starts the proxy, with configuration and log in `folder`, and stops it in the end.
+def scripted(folder: Path) -> Iterator[Proxy]:
+    """A proxy with `mock/greeting`, `mock/limited` and `mock/broken`, which answer from the
+    configuration, and `relay/tools`, which is relayed from a scripted server, because LiteLLM's own
+    mocks do not stream tool calls.
+    """
+    mocks = {
+        "mock/greeting": GREETING,
+        "mock/limited": "litellm.RateLimitError",
+        "mock/broken": "litellm.InternalServerError",
+    }
+    models = [model(name, mock_response=text) for name, text in mocks.items()]
+    with Upstream(_call_a_tool) as upstream:
+        relayed = model("relay/tools", api_base=upstream.url)
+        with running(folder, [*models, relayed]) as proxy:
+            yield proxy
 
-    `mock/greeting`, `mock/limited` and `mock/broken` answer from the configuration. `relay/tools`
-    is relayed from a scripted server, because LiteLLM's own mocks do not stream tool calls. Raises
+
+@contextmanager
+def running(folder: Path, models: Sequence[Mapping[str, object]]) -> Iterator[Proxy]:
+    """Starts the proxy, with configuration and log in `folder`, and stops it in the end. Raises
     RuntimeError with the end of the log if it does not start.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    proxy = Proxy(f"http://127.0.0.1:{port}/v1", "sk-litellm-test")
-    log = folder / "litellm.log"
-    with Upstream(_call_a_tool) as upstream, log.open("wb") as output:
-        configuration = folder / "litellm.json"  # which is YAML, too
-        settings = _configuration(proxy.key, upstream.url)
-        configuration.write_text(json.dumps(settings, ensure_ascii=False), "utf-8")
-        options = ["--config", str(configuration), "--host", "127.0.0.1", "--port", str(port)]
+    origin = f"http://127.0.0.1:{(port := free_port())}"
+    key, log = "sk-litellm-test", folder / "litellm.log"
+    configuration = folder / "litellm.json"  # which is YAML, too
+    settings = _configuration(key, models)
+    configuration.write_text(json.dumps(settings, ensure_ascii=False), "utf-8")
+    options = ["--config", str(configuration), "--host", "127.0.0.1", "--port", str(port)]
+    with log.open("wb") as output:
         process = subprocess.Popen(
             [COMMAND, *options, "--telemetry", "False"],
             cwd=folder,
@@ -52,38 +69,33 @@ def running(folder: Path) -> Iterator[Proxy]:
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+    try:
+        if not _is_ready(process, f"{origin}/health/liveliness"):
+            tail = log.read_text("utf-8", errors="replace")[-2000:]
+            raise RuntimeError(f"LiteLLM did not start:\n{tail}")
+        yield Proxy(origin, key, process.pid)
+    finally:
+        process.terminate()
         try:
-            if not _is_ready(process, f"http://127.0.0.1:{port}/health/liveliness"):
-                tail = log.read_text("utf-8", errors="replace")[-2000:]
-                raise RuntimeError(f"LiteLLM did not start:\n{tail}")
-            yield proxy
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
-def _configuration(key: str, upstream: str) -> dict[str, object]:
-    mocks = {
-        "mock/greeting": GREETING,
-        "mock/limited": "litellm.RateLimitError",
-        "mock/broken": "litellm.InternalServerError",
-    }
-    models = [_model(name, mock_response=text) for name, text in mocks.items()]
+def model(name: str, **parameters: str) -> dict[str, object]:
+    """One that the proxy is asked for by `name`."""
+    terms = {"model": "openai/gpt-4o-mini", "api_key": "none"} | parameters
+    return {"model_name": name, "litellm_params": terms}
+
+
+def _configuration(key: str, models: Sequence[Mapping[str, object]]) -> dict[str, object]:
     return {
-        "model_list": [*models, _model("relay/tools", api_base=upstream)],
+        "model_list": list(models),
         "general_settings": {"master_key": key},
         "litellm_settings": {"telemetry": False, "num_retries": 0},
         "router_settings": {"num_retries": 0, "disable_cooldowns": True},
     }
-
-
-def _model(name: str, **parameters: str) -> dict[str, object]:
-    terms = {"model": "openai/gpt-4o-mini", "api_key": "none"} | parameters
-    return {"model_name": name, "litellm_params": terms}
 
 
 def _environment() -> dict[str, str]:
