@@ -128,7 +128,7 @@ def test_the_bytes_of_a_chunk(api: Api, models: FakeModels) -> None:
     writes = api.stream(stream(create(api)), json={"content": "Hello"}).writes
 
     assert writes[1] == 'data: {"type":"ai_chunk","data":"Grüße \\"🌍\\"\\n"}\n\n'.encode()
-    assert writes[2] == 'data: {"type":"ai_chunk","data":"\u2028 [DONE]"}\n\n'.encode()
+    assert writes[2] == b'data: {"type":"ai_chunk","data":"\\u2028 [DONE]"}\n\n'
 
 
 @pytest.mark.parametrize(

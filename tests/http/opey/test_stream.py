@@ -154,6 +154,21 @@ def test_newlines_and_the_end_in_a_token_are_only_text(
     assert tokens == ["a\nb", "[DONE]", "\n\ndata: x"]
 
 
+def test_an_event_is_one_line_to_python_too(visitor: Visitor, models: FakeModels) -> None:
+    """The clients that read with httpx split lines as `str.splitlines` does."""
+    models.enqueue(["a\x85b", "\u2028", "\u2029\x1c\x0b"])
+
+    answer = say(visitor, "One\u2028two")
+
+    told = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
+    (confirmed,), (whole,) = (
+        of_type(told, kind) for kind in ("user_message_confirmed", "assistant_complete")
+    )
+    assert confirmed["content"] == "One\u2028two"
+    assert whole["content"] == "a\x85b\u2028\u2029\x1c\x0b"
+    assert [*told, DONE] == answer.events()
+
+
 def test_without_tokens_only_the_whole_is_told(models: FakeModels, post: Post) -> None:
     answer = post(STREAM, json={**HELLO, "stream_tokens": False})
 

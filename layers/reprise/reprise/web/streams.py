@@ -16,8 +16,12 @@ _PIECE = 64 * 1024  # bytes of a list that leave together
 
 
 def compact(value: Any) -> str:
-    """JSON in one line, without spaces."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """JSON in one line, without spaces; also to those who split lines as Python does."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if not text.isascii():  # httpx's `iter_lines` ends lines at these; JSON escapes all the others
+        for end in "\x85\u2028\u2029":
+            text = text.replace(end, f"\\u{ord(end):04x}")
+    return text
 
 
 def sse(value: Any) -> bytes:
