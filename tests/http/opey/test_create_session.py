@@ -160,6 +160,17 @@ def test_after_two_weeks_it_is_good_for_nothing(visitor: Visitor) -> None:
     assert (refused.status, refused.json()) == (403, UNKNOWN_SESSION)
 
 
+def test_with_its_plan_it_ends_too(visitor: Visitor) -> None:
+    """Who logs in again is on the plan that their account is on by now."""
+    (item,) = SessionItem.scan(SessionItem.pk.startswith("SESSION#"))
+    item.plan = "discontinued"
+    item.save()
+
+    refused = visitor.post("/stream", json={"message": "Hello"})
+
+    assert (refused.status, refused.json()) == (403, UNKNOWN_SESSION)
+
+
 # --- Refusals -------------------------------------------------------------------------------------
 
 

@@ -52,12 +52,12 @@ def create(caller: Caller | None, now: float, replaced: str | None = None) -> tu
 
 def find(secret: str, now: float) -> Session:
     """The session behind a cookie, in one read. Raises Malformed, and Unauthorized for one that is
-    unknown, ended or expired.
+    unknown, ended or expired, or on a plan that there is no more: who logs in again is on theirs.
     """
     if not _SECRET.fullmatch(secret):
         raise Malformed
     session = store.find(_digest(secret))
-    if session is None or session.expires <= now:
+    if session is None or session.expires <= now or session.plan not in plans.load():
         raise Unauthorized
     return session
 
