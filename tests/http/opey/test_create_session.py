@@ -81,6 +81,7 @@ def test_a_key_that_may_only_read_makes_a_session_that_may_only_read(aws: None) 
     assert refused.json()["error"] == LOG_IN
     assert refused.json()["error_code"] == "authentication_failed"
     assert "scope" in refused.json()["message"]
+    assert "x-ratelimit-remaining" in refused.headers
     assert visitor.post("/delete-session").status == 200
 
 

@@ -47,7 +47,8 @@ async def cookie_of_any_scope(request: Request) -> AsyncIterator[Caller]:
     if not secret:
         raise NoneGiven
     request.state.session = await asyncio.to_thread(sessions.find, secret, time.time())
-    yield sessions.caller_of(request.state.session)
+    request.state.caller = sessions.caller_of(request.state.session)
+    yield request.state.caller
 
 
 def check_origin(request: Request) -> None:
