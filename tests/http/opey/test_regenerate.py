@@ -12,7 +12,7 @@ from reprise.chat.messages import ToolCall
 from reprise.llm.protocol import Finished
 from tests import chatbase
 from tests.api import DONE, Api, everything_stored
-from tests.conversations import conversation, create, send
+from tests.conversations import conversation, create, message, send
 from tests.models import FakeModels
 from tests.opey import (
     NO_COOKIE,
@@ -197,6 +197,17 @@ def test_then_a_message_in_it(visitor: Visitor) -> None:
     made = create(Api(visitor.key))
 
     answer = visitor.post(regenerate(made, UNKNOWN_ID))
+
+    assert answer.status == 400
+    assert answer.json() == {"detail": "No messages found in conversation"}
+
+
+def test_one_whose_messages_are_all_deleted_has_none(visitor: Visitor) -> None:
+    _, *both = turn(visitor, "Hello", THREAD)
+    for deleted in both:
+        assert Api(visitor.key).delete(message(deleted)).status == 200
+
+    answer = visitor.post(regenerate(THREAD, both[0]))
 
     assert answer.status == 400
     assert answer.json() == {"detail": "No messages found in conversation"}

@@ -34,13 +34,13 @@ def version_of(target: str) -> Rule:
 
 def keep(target: str) -> Rule:
     """A message of the shown branch stays, everything after it is done again. Raises NotFound, and
-    NothingToRedo where nothing comes after it.
+    NothingToRedo where nothing comes after it, or nothing is shown at all.
     """
 
     async def rule(admitted: Admitted) -> tuple[Message | None, str | None]:
         path = await _back_to(admitted, target)
         if not path:
-            raise NothingToRedo("empty") if admitted.head is None else NotFound("Message")
+            raise NotFound("Message") if await _shows_any(admitted) else NothingToRedo("empty")
         *after, message = path
         if not any(each.shown for each in after):
             raise NothingToRedo("last")
@@ -121,6 +121,19 @@ async def _question_of_failed(admitted: Admitted, target: str) -> tuple[Message 
         raise NotFound("Message")
     *after, question = path
     return question, _answer(after) if after else None
+
+
+async def _shows_any(admitted: Admitted) -> bool:
+    """Whether anything of the shown branch is left to see: all of it may have been deleted."""
+
+    def walk() -> bool:
+        conversation = admitted.conversation
+        branch = messages.branch(
+            conversation.owner, conversation.number, conversation.head, admitted.found
+        )
+        return any(message.shown for message in branch)
+
+    return await asyncio.to_thread(walk)
 
 
 async def _back_to(admitted: Admitted, target: str) -> list[Message]:
