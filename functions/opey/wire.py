@@ -80,11 +80,11 @@ def error_response(request: Request, error: Exception) -> JSONResponse:
             return detail(400, NOTHING_AFTER)
         case NoCredits():
             return detail(402, "This month's credits are used up")
-        case NotFound(what="Conversation"):
-            return detail(404, NO_THREAD)
-        case NotFound(what="Message"):
-            named = request.query_params.get("message_id")
+        case NotFound(what="Message") if "message_id" in request.query_params:
+            named = request.query_params["message_id"]
             return detail(404, f"Message with ID {named} not found in conversation")
+        case NotFound(what="Conversation" | "Message"):  # a message: what a retried stream began
+            return detail(404, NO_THREAD)
         case NotFound():
             return detail(404, "Not Found")
         case Conflict(generation=str(generation)):

@@ -17,6 +17,7 @@ from reprise.engine.engine import Engine, Timing
 from reprise.llm.protocol import Finished
 from reprise.web import engine as web_engine
 from tests.api import DONE, Api, everything_stored
+from tests.conversations import conversation
 from tests.models import ANSWER, USAGE, FakeModels
 from tests.opey import (
     BROKEN,
@@ -485,6 +486,17 @@ def test_a_key_is_for_one_request(visitor: Visitor, models: FakeModels) -> None:
 
     assert answer.status == 422
     assert answer.json() == {"detail": "This Idempotency-Key was used for another request"}
+
+
+def test_a_retry_of_what_was_deleted_begins_nothing(visitor: Visitor, models: FakeModels) -> None:
+    key = {"Idempotency-Key": "k1"}
+    made = visitor.post(STREAM, json=HELLO, headers=key).headers["x-thread-id"]
+    assert Api(visitor.key).delete(conversation(made)).status == 200
+
+    answer = visitor.post(STREAM, json=HELLO, headers=key)
+
+    assert (answer.status, answer.json()) == (404, NO_THREAD)
+    assert len(models.requests) == 1
 
 
 # --- Refusals -------------------------------------------------------------------------------------
