@@ -36,7 +36,11 @@ NOTHING_AFTER = "No messages to regenerate - target message is already the last 
 LONGEST_INPUT = 200  # characters of a request that an error repeats
 
 # Where the layer has another word for a field, or for where it is.
-PLACES = {"content": ("body", "message"), "Idempotency-Key": ("header", "idempotency-key")}
+PLACES = {
+    "content": ("body", "message"),
+    "body": ("body",),
+    "Idempotency-Key": ("header", "idempotency-key"),
+}
 
 
 # --- Errors ---------------------------------------------------------------------------------------
