@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from reprise.chat.errors import UpstreamFailed
 from reprise.engine.engine import Engine, Timing
 from reprise.web import engine as web_engine
 from tests import fixie
@@ -49,6 +50,17 @@ def test_what_has_ended_stays_as_it_is(api: Api, agent: str) -> None:
         assert (answer.status, answer.json()) == (200, {})
 
     assert turns(api, agent, made["id"]) == made["turns"]
+
+
+def test_what_ended_empty_was_stopped_already(api: Api, agent: str, models: FakeModels) -> None:
+    """It is not listed, but its client has seen it, and may be a moment late."""
+    made = begin(api, agent)
+    models.enqueue([UpstreamFailed("no", refused=True)])
+    failed = send(api, agent, made["id"], "And?")
+
+    answer = api.post(stop(agent, made["id"], failed["id"]))
+
+    assert (answer.status, answer.json()) == (200, {})
 
 
 def test_an_older_turn_does_not_stop_what_runs(api: Api, agent: str, quick: FakeModels) -> None:

@@ -4,13 +4,14 @@ import asyncio
 from contextlib import suppress
 
 from reprise.chat.errors import Conflict, NotFound
+from reprise.chat.ids import conversation_of
 from reprise.chat.messages import Conversation, Lease
-from reprise.engine import metrics, reading
+from reprise.engine import metrics
 from reprise.engine.admit import admit
 from reprise.engine.conversations import find
 from reprise.engine.engine import Engine
 from reprise.engine.where import Where
-from reprise.store import generations
+from reprise.store import generations, messages
 
 
 async def stop(engine: Engine, owner: str, where: Where) -> str | None:
@@ -25,11 +26,18 @@ async def stop_one(engine: Engine, owner: str, where: Where, message_id: str) ->
     """The same, if what is generated is this message. Raises NotFound."""
     conversation, lease = await asyncio.to_thread(find, owner, where)
     if lease is None or lease.generation != message_id:
-        of, _ = await asyncio.to_thread(reading.find, engine, owner, message_id)
-        if of.id != conversation.id:
-            raise NotFound("Message")
+        await asyncio.to_thread(_check, conversation, message_id)
         return None
     return await _end(engine, where, conversation, lease)
+
+
+def _check(conversation: Conversation, message_id: str) -> None:
+    """Whether a conversation has a message, an answer that ended empty too. Raises NotFound."""
+    if conversation_of(message_id) == conversation.number:
+        message, _ = messages.find(conversation.owner, conversation.number, message_id)
+        if message and not message.hidden:
+            return
+    raise NotFound("Message")
 
 
 async def _end(
