@@ -60,6 +60,17 @@ def test_every_line_says_what_it_answers(api: Api, agent: str) -> None:
     assert {line["inReplyToId"] for line in lines} == {user["id"]}
 
 
+def test_what_was_deleted_is_not_what_it_answers(api: Api, agent: str) -> None:
+    made = begin(api, agent)
+    reply = send(api, agent, made["id"], "And?")
+    api.delete(conversations_surface.message(reply["inReplyToId"]))
+
+    again = last(api.post(regenerate(agent, made["id"], reply["id"])))
+
+    assert again["inReplyToId"] == made["turns"][0]["id"]
+    assert turns(api, agent, made["id"]) == [*made["turns"], again]
+
+
 def test_again_and_again(api: Api, agent: str) -> None:
     made = begin(api, agent)
     reply = made["turns"][1]

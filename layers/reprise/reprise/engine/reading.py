@@ -41,10 +41,10 @@ def message(engine: Engine, owner: str, message_id: str) -> tuple[Conversation, 
 
 
 def question_of(conversation: Conversation, answer: Message) -> str | None:
-    """The id of the user's message that an answer is to: the last one before it on its branch."""
+    """The id of the user's message that an answer is to: the last shown before it on its branch."""
     owner, number = conversation.owner, conversation.number
     for message in messages.branch(owner, number, answer.parent, messages.Found(), page=4):
-        if message.role == "user":
+        if message.role == "user" and message.shown:
             return message.id
     return None
 
