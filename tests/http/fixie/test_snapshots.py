@@ -106,7 +106,8 @@ def test_lines_are_what_a_reader_of_the_whole_turn_would_get(
     """
     lines = list(written(made, state))
 
-    assert all(line.endswith(b"\n") and line.count(b"\n") == 1 for line in lines)
+    assert all(line.endswith(b"\n") for line in lines)
+    assert b"".join(lines).decode().splitlines() == [line.decode()[:-1] for line in lines]
     values = [json.loads(line) for line in lines]
     assert values[-1] == turn(ended(made, state), "u1")
     shown = Shown()
@@ -124,13 +125,13 @@ def test_an_answer_that_could_not_be_stored_ends_as_an_error() -> None:
 
 
 def test_the_bytes_of_a_line() -> None:
-    _, _, line, _ = written([Text('Grüße "🌍"'), Text("\n")])
+    _, _, line, _ = written([Text('Grüße "🌍"'), Text("\n\u2028")])
 
     assert (
         line
         == (
             '{"id":"a1","timestamp":"1970-01-01T00:00:00.002Z","role":"assistant","inReplyToId":"u1",'
-            '"state":"in-progress","messages":[{"kind":"text","content":"Grüße \\"🌍\\"\\n",'
+            '"state":"in-progress","messages":[{"kind":"text","content":"Grüße \\"🌍\\"\\n\\u2028",'
             '"state":"in-progress"}]}\n'
         ).encode()
     )
