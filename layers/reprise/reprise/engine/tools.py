@@ -7,9 +7,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from reprise.chat.errors import Conflict, NotFound, RepriseError
+from reprise.chat.errors import NotFound, RepriseError
 from reprise.chat.messages import Conversation, Message, ToolCall, ToolResult
-from reprise.engine.admit import ATTEMPTS, admit
+from reprise.engine.admit import admit
 from reprise.engine.engine import Engine
 from reprise.engine.where import Where
 from reprise.store import messages
@@ -38,9 +38,12 @@ async def give_result(
 ) -> tuple[Conversation, Message]:
     """Store what the client's tool gave, behind its call in the answer that ended with it. The same
     result may be given again. Raises NotFound("Tool call"), also where there is another result, and
-    Conflict.
+    Conflict while an answer is made.
+
+    Clients run the calls of an answer side by side, so their results come at once. Whoever is
+    overtaken goes on trying: each time another call has got its result, and there are so many.
     """
-    for _ in range(ATTEMPTS):
+    while True:
         admitted = await admit(engine, owner, where)
         answer = admitted.head
         if answer is None or answer.role != "assistant":
@@ -57,4 +60,3 @@ async def give_result(
         told = replace(answer, parts=(*answer.parts, result), updated=engine.now_ms())
         if await asyncio.to_thread(messages.amend, admitted.conversation, answer, told):
             return admitted.conversation, told
-    raise Conflict
