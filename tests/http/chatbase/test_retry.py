@@ -194,6 +194,21 @@ def test_an_answer_that_failed_empty_can_be_retried_by_its_id(
     assert texts(api, agent, made)[-1] == "At last"
 
 
+def test_so_can_one_that_failed_behind_its_tools_results(api: Api, models: FakeModels) -> None:
+    agent = put_agent(api, tools=(CLOCK,))
+    models.enqueue([ToolCall("c1", "clock", {}), Finished("tool-calls")])
+    made, user, _ = begin(api, agent, "How late is it?")
+    api.post(tool_result(agent, made), json={"toolCallId": "c1", "output": "noon"})
+    models.enqueue([UpstreamFailed("gone")])
+    failed = ask(api, agent, None, conversationId=made)
+    models.enqueue(["I do not know."])
+
+    answer = again(api, agent, made, failed["id"])
+
+    assert answer["metadata"]["userMessageId"] == user
+    assert texts(api, agent, made) == ["How late is it?", "I do not know."]
+
+
 def test_a_conversation_of_another_surface_is_retried_here(api: Api, models: FakeModels) -> None:
     made = of_conversations.create(api)
     user, reply = of_conversations.send(api, made, "Hello")

@@ -57,15 +57,9 @@ def drop(target: str) -> Rule:
 
     async def rule(admitted: Admitted) -> tuple[Message | None, str | None]:
         path = await _back_to(admitted, target)
-        if not path:
-            return await _question_of_failed(admitted, target)
-        behind = path[-1]
-        while behind.parent is not None:
-            before = await admitted.message(behind.parent)
-            if before.role == "user" and before.shown:
-                return before, _answer([behind])
-            behind = before
-        raise NothingToRedo("no question")
+        if path:
+            return await _question_before(admitted, path[-1])
+        return await _question_of_failed(admitted, target)
 
     return rule
 
@@ -117,10 +111,28 @@ async def _question_of_failed(admitted: Admitted, target: str) -> tuple[Message 
     if failed.shown or failed.hidden or failed.parent is None:
         raise NotFound("Message")
     path = await _back_to(admitted, failed.parent)
-    if not path or path[-1].role != "user":
+    if not path:
         raise NotFound("Message")
-    *after, question = path
-    return question, _answer(after) if after else None
+    *after, before = path
+    if before.role == "user":
+        return before, _answer(after) if after else None
+    if before.finish_reason != "tool-calls":
+        raise NotFound("Message")
+    return await _question_before(admitted, before)  # it went on behind what its tools gave
+
+
+async def _question_before(
+    admitted: Admitted, behind: Message
+) -> tuple[Message | None, str | None]:
+    """The last user's message before a message of the shown branch, and the answer that there is to
+    it. Raises NothingToRedo where there is none.
+    """
+    while behind.parent is not None:
+        before = await admitted.message(behind.parent)
+        if before.role == "user" and before.shown:
+            return before, _answer([behind])
+        behind = before
+    raise NothingToRedo("no question")
 
 
 async def _shows_any(admitted: Admitted) -> bool:
