@@ -30,8 +30,8 @@ from reprise.web.app import ErrorResponse, InvalidRequest, NotJson, create_app
 from reprise.web.callers import bearer
 from reprise.web.streams import compact, json_list
 
-# Where the layer, or a path, has another word for a field of a request.
-FIELDS = {"content": "message", "user_id": "userId"}
+IN_LAYER = {"content": "message"}  # its word for a field of a request, and ours
+IN_PATHS = {"user_id": "userId"}
 MISSING = "Field required"  # Pydantic's words
 
 
@@ -53,12 +53,13 @@ def error_response(request: Request, error: Exception) -> JSONResponse:
     match error:
         case NotJson():
             return refusal(400, "VALIDATION_INVALID_JSON", "Request body is not valid JSON")
-        case InvalidRequest(problems={"model": _}):  # the agent's: requests name none
+        case InvalidRequest(problems={"model": _}, found=[]):  # the agent's: requests name none
             return refusal(
                 403, "CHAT_MODEL_NOT_ALLOWED", "The agent's model is not to be had at present"
             )
-        case InvalidRequest(problems=problems):
-            return refusal(400, "VALIDATION_INVALID_BODY", "Invalid request", _details(problems))
+        case InvalidRequest(problems=problems, found=found):
+            named = _details(problems, IN_PATHS if found else IN_LAYER)
+            return refusal(400, "VALIDATION_INVALID_BODY", "Invalid request", named)
         case NothingToRedo():
             return refusal(400, "CHAT_RETRY_NO_USER_MESSAGE", "No user message to retry from")
         case Unauthorized():
@@ -96,9 +97,9 @@ def error_response(request: Request, error: Exception) -> JSONResponse:
     return refusal(500, "INTERNAL_SERVER_ERROR", "Something went wrong, please try again")
 
 
-def _details(problems: dict[str, str]) -> dict[str, str]:
+def _details(problems: dict[str, str], ours: dict[str, str]) -> dict[str, str]:
     return {
-        FIELDS.get(field, field): "Required" if problem == MISSING else problem
+        ours.get(field, field): "Required" if problem == MISSING else problem
         for field, problem in problems.items()
     }
 

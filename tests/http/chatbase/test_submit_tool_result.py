@@ -197,6 +197,10 @@ def test_under_another_agent_it_is_not_found(
             '{"toolCallId": "c1", "output": 1, "error": "x"}',
             {"error": "Extra inputs are not permitted"},
         ),
+        (  # whatever their names mean elsewhere
+            '{"toolCallId": "c1", "model": 1, "content": 2}',
+            dict.fromkeys(("model", "content"), "Extra inputs are not permitted"),
+        ),
         (
             '{"toolCallId": "c1", "output": NaN}',
             {"output": "Value error, holds what JSON does not have"},
