@@ -113,7 +113,8 @@ def test_blank_instructions_are_none(blank: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "temperature"), [("0", 0), ("2", 2), ("0.7", 0.7), ("2.0", 2), ("1e-1", 0.1)]
+    ("written", "temperature"),
+    [("0", 0), ("2", 2), ("0.7", 0.7), ("2.0", 2), ("1e-1", 0.1), ("1e-300", 0)],
 )
 def test_temperatures_are_numbers_up_to_2(written: str, temperature: float) -> None:
     assert with_fields(f"temperature = {written}").temperature == temperature
@@ -360,7 +361,7 @@ agents = st.builds(
     name=lines,
     model=st.none() | st.just("known"),
     instructions=st.none() | texts.filter(str.strip),
-    temperature=st.none() | st.floats(0, 2),
+    temperature=st.none() | st.integers(0, 2_000_000).map(lambda each: each / 1_000_000),
     corpora=st.lists(ids, min_size=1, max_size=3, unique=True).map(tuple),
     public=st.booleans(),
     tools=st.lists(tools, max_size=3, unique_by=lambda tool: tool.name).map(

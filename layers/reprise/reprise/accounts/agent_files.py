@@ -113,7 +113,7 @@ def _temperature(table: Table) -> float | None:
         return None
     if type(temperature) not in (int, float) or not 0 <= temperature <= 2:
         raise Invalid("temperature", "must be a number from 0 to 2")
-    return float(temperature)
+    return round(float(temperature), 6)  # the table takes no number as small as a float can be
 
 
 def _corpora(table: Table) -> tuple[str, ...]:
