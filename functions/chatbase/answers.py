@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from chatbase.wire import part_object
 from reprise.chat.events import Begun, Ended, Event, Produced
 from reprise.chat.messages import Conversation, Message, Text, ToolCall, ToolResult
-from reprise.engine import reading
+from reprise.engine import conversations, reading
 from reprise.engine.turns import Run
 from reprise.web.engine import engine
 from reprise.web.streams import DONE, event_stream, sse, with_silences
@@ -42,13 +42,17 @@ def metadata(conversation: Conversation, answer: Message, question: str | None) 
 
 
 async def answer(run: Run, *, stream: bool) -> Response:
-    """A generation as a stream, or in one piece when it has ended."""
+    """A generation as a stream, or in one piece when it has ended. Raises NotFound where its
+    conversation was deleted meanwhile.
+    """
     if stream:
         response = event_stream(events(run))
         response.headers.update(VERSION)
         return response
     ended = await run.ended()
     if ended is None:
+        lost = run.begun.conversation
+        await asyncio.to_thread(conversations.find, lost.owner, lost.id)  # most likely it is gone
         raise RuntimeError("the answer could not be stored")
     told = metadata(run.begun.conversation, ended, await _question(run.begun))
     parts = [part_object(part) for part in ended.parts]

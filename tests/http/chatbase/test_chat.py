@@ -506,9 +506,9 @@ def test_an_empty_answer_is_an_answer(api: Api, agent: str, models: FakeModels) 
     assert finish_of(answer)["finishReason"] == "stop"
 
 
-def test_when_its_conversation_is_deleted_meanwhile_the_stream_ends_with_an_error(
-    api: Api, agent: str, models: FakeModels
-) -> None:
+@pytest.fixture
+def deleted_meanwhile(api: Api, agent: str, models: FakeModels) -> str:
+    """A conversation that is deleted while the next answer is made."""
     made, *_ = begin(api, agent)
     # it notices at the next tick; the rest would be said otherwise
     web_engine.use(Engine(models, timing=Timing(chunk_every=0.01)))
@@ -519,10 +519,25 @@ def test_when_its_conversation_is_deleted_meanwhile_the_stream_ends_with_an_erro
             lambda: asyncio.sleep(60),
         ]
     )
+    return made
 
-    answer = api.stream(chat(agent), json={"message": "Hi", "conversationId": made})
+
+def test_when_its_conversation_is_deleted_meanwhile_the_stream_ends_with_an_error(
+    api: Api, agent: str, deleted_meanwhile: str
+) -> None:
+    sent = {"message": "Hi", "conversationId": deleted_meanwhile}
+
+    answer = api.stream(chat(agent), json=sent)
 
     assert types(answer)[-4:] == ["text-end", "finish-step", "error", DONE]
+
+
+def test_in_one_piece_it_is_not_found_then(api: Api, agent: str, deleted_meanwhile: str) -> None:
+    sent = {"message": "Hi", "conversationId": deleted_meanwhile, "stream": False}
+
+    answer = api.post(chat(agent), json=sent)
+
+    assert (answer.status, answer.json()) == (404, NOT_FOUND)
 
 
 # --- Credits --------------------------------------------------------------------------------------
