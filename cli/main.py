@@ -61,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except RepriseError as error:
         sys.exit(f"reprise: {error}")
     except PynamoDBException as error:
-        sys.exit(f"reprise: cannot reach the table {os.environ['TABLE_NAME']}: {error}")
+        why = error.cause or error  # what PynamoDB says itself does not always tell
+        sys.exit(f"reprise: cannot reach the table {os.environ['TABLE_NAME']}: {why}")
     except ClientError as error:  # PynamoDB has its own
         sys.exit(f"reprise: cannot use the bucket {os.environ['BUCKET_NAME']}: {error}")
     except BotoCoreError as error:

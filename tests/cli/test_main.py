@@ -26,6 +26,7 @@ def test_a_table_that_there_is_not_is_named(reprise: Reprise) -> None:
 
     assert refused.status == 1
     assert refused.err.startswith("reprise: cannot reach the table reprise: ")
+    assert "Requested resource not found" in refused.err
     assert "Traceback" not in refused.err
 
 
