@@ -179,6 +179,15 @@ async def test_an_answer_that_was_deleted_is_not_replayed(world: World) -> None:
         await repeat(world)
 
 
+async def test_a_question_that_was_deleted_is_not_told_again(world: World) -> None:
+    answer = await stored(await world.begin("Hi", key="k"))
+    reading.hide(world.engine, OWNER, str(answer.parent))
+    begun, *_, ended = await events_of(await repeat(world))
+    assert isinstance(begun, Begun)
+    assert begun.user is None
+    assert ended == Ended(answer)
+
+
 async def test_after_24_hours_the_key_is_free(world: World) -> None:
     await stored(await world.begin("Hi", key="k"))
     world.later(KEPT + 1)

@@ -35,7 +35,9 @@ async def attach(engine: Engine, owner: str, generation: str, deadline: float) -
 
 
 def _begun(owner: str, generation: str) -> Begun:
-    """The first event of a generation, read off what is stored."""
+    """The first event of a generation, read off what is stored: without the user's message where
+    that was deleted meanwhile.
+    """
     number = conversation_of(generation)
     answer, found = messages.find(owner, number, generation) if number is not None else (None, None)
     if answer is None or found is None or found.conversation is None:
@@ -45,7 +47,8 @@ def _begun(owner: str, generation: str) -> Begun:
     conversation, user = found.conversation, None
     if answer.parent and answer.begun != "redo":
         user, _ = messages.find(owner, conversation.number, answer.parent)
-        user = _numbered(conversation, messages.load(user)) if user else None
+        if user:
+            user = None if user.hidden else _numbered(conversation, messages.load(user))
     return Begun(conversation, user, _numbered(conversation, answer), answer.begun == "start")
 
 
