@@ -163,7 +163,7 @@ def encode(event: Event, conversation: Conversation) -> bytes:
             return sse({"type": "user_message", "data": message_object(user, conversation)})
         case Produced(part=Text(text)):
             return sse({"type": "ai_chunk", "data": text})
-        case Ended(message=Message() as answer) if answered(answer):
+        case Ended(message=Message() as answer) if answer.state != "error":
             return sse({"type": "ai_complete", "data": message_object(answer, conversation)})
         case Ended():
             return sse({"type": "error", "data": MODEL_FAILED})

@@ -72,6 +72,22 @@ def test_one_that_has_said_nothing_yet_leaves_the_message_alone(
     assert contents(api, made) == ["Hi"]
 
 
+def test_its_stream_ends_with_that_and_not_as_if_the_model_had_failed(
+    api: Api, quick: FakeModels
+) -> None:
+    made, pause = create(api), Pause()
+    quick.enqueue([pause, "never said"])
+
+    with under_way(lambda: api.stream(stream(made), json={"content": "Hi"}), pause) as answering:
+        api.post(stop(made))
+        _, complete, done = answering.result().events()
+
+    assert complete["type"] == "ai_complete"
+    assert (complete["data"]["content"], complete["data"]["state"]) == ("", "stopped")
+    assert done == "[DONE]"
+    assert contents(api, made) == ["Hi"]
+
+
 def test_twice_is_once(api: Api, quick: FakeModels) -> None:
     made, pause = create(api), Pause()
     quick.enqueue(["Hello", pause])
