@@ -118,8 +118,16 @@ class TestVersionOf:
         with pytest.raises(Invalid):
             await resolved(world, version_of(greeting))
 
-    async def test_what_failed_empty_is_not_found(self, world: World) -> None:
+    async def test_what_an_answer_was_to_that_failed_empty_gets_another(self, world: World) -> None:
         failed = await world.say("One", FAILS)
+        assert await resolved(world, version_of(failed.id)) == (failed.parent, None)
+        first = await redo(world, version_of(failed.id), ["1"])
+        assert await resolved(world, version_of(failed.id)) == (failed.parent, first.id)
+        await redo(world, version_of(failed.id), ["One more"])
+        assert world.numbers() == [("One", 1, 1), ("One more", 2, 2)]
+
+    async def test_where_the_agent_had_begun_it_is_not_found(self, world: World) -> None:
+        failed = await greeted(world, FAILS)
         with pytest.raises(NotFound):
             await resolved(world, version_of(failed.id))
 

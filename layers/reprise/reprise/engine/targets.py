@@ -16,18 +16,25 @@ Rule = Callable[[Admitted], Awaitable[tuple[Message | None, str | None]]]
 
 
 def version_of(target: str) -> Rule:
-    """An answer, of any branch, becomes one more version; another message, one more answer. Raises
-    NotFound, and Invalid for what a client put at the beginning as an answer.
+    """An answer, of any branch, becomes one more version; another message, one more answer. So does
+    what an answer was to that came to nothing, which is not shown. Raises NotFound, and Invalid for
+    what a client put at the beginning as an answer.
     """
 
     async def rule(admitted: Admitted) -> tuple[Message | None, str | None]:
-        message = await admitted.shown(target)
+        message = await admitted.message(target)
+        if message.hidden:
+            raise NotFound("Message")
         if message.role != "assistant":
             return message, await admitted.answer_to(message)
         if message.parent is None and message.begun is None:
             raise Invalid("message_id", "nothing was asked before it")
         parent = await admitted.message(message.parent) if message.parent else None
-        return parent, message.id
+        if message.shown:
+            return parent, message.id
+        if parent is None:
+            raise NotFound("Message")
+        return parent, await admitted.answer_to(parent)
 
     return rule
 
