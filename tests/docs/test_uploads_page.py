@@ -6,6 +6,7 @@ from reprise.chat.errors import NotFound
 from reprise.engine import uploads as engine_uploads
 from reprise.engine.uploads import BadFile
 from reprise.knowledge.limits import UPLOAD, Unreadable
+from reprise.store import uploads as store
 from tests.api import routes
 from tests.dev_server import DevServer
 from tests.docs.walkthrough import ROOT, assert_prints, read, run
@@ -61,5 +62,5 @@ def test_its_numbers_are_those_of_the_code() -> None:
     assert rows["time to read it"] == f"{UPLOAD.seconds:g}"
     assert rows["memory to read it"] == f"{UPLOAD.memory // 1_000_000}"
     assert f"| pages | {UPLOAD.pages:,} |" in TEXT
-    assert f"A session has {engine_uploads.MOST} files at most" in TEXT
+    assert f"A session has {store.MOST} files at most" in TEXT
     assert f"within {engine_uploads.READ_WITHIN // 60} minutes" in TEXT

@@ -8,6 +8,7 @@ import pytest
 
 from reprise.chat.ids import number_of
 from reprise.engine import uploads as engine_uploads
+from reprise.store import uploads as store
 from tests.api import Api, aws_client, call, everything_stored
 from tests.calls import Call, intercept
 from tests.conversations import conversation, create
@@ -202,7 +203,7 @@ def test_nothing_is_left_of_a_file_whose_session_is_deleted(api: Api, when: str)
 def test_it_fails_where_the_session_has_become_full(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_uploads, "MOST", 1)
+    monkeypatch.setattr(store, "MOST", 1)
     number = session(api)
     first, second = offer(api, number), offer(api, number)
     put(first)
@@ -213,6 +214,28 @@ def test_it_fails_where_the_session_has_become_full(
     assert state(api, number, second["id"])["status"] == "failed"
     answer = api.post(uploads(number), json={"filename": "a.pdf", "size": 1})
     assert answer.status == 400
+
+
+def test_or_becomes_so_while_it_is_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST", 1)
+    number = session(api)
+    offered = offer(api, number)
+    put(offered)
+    others: list[Any] = []
+
+    def handle(made: Call) -> Any:
+        if made.operation == "TransactWriteItems" and not others:
+            others.append(None)  # which is not stopped itself
+            others[0] = sent(api, number)
+        return made.proceed()
+
+    with intercept(handle):
+        deliver()
+
+    told = state(api, number, offered["id"])
+    assert (told["status"], told["detail"][:28]) == ("failed", "The chat session has 1 files")
+    (original,) = (key for key in everything_stored() if key.endswith("/original"))
+    assert original.endswith(f"{others[0]['id']:016d}/original")
 
 
 @pytest.mark.parametrize(

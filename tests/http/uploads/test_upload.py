@@ -1,19 +1,22 @@
 """POST /api/chat/sessions/{session_id}/upload."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from reprise.chat.ids import number_of
-from reprise.engine import uploads as engine_uploads
 from reprise.knowledge import limits, pdf
+from reprise.store import uploads as store
 from tests.api import Api, aws_client, everything_stored
+from tests.calls import Call, intercept
 from tests.conversations import conversation
 from tests.http.uploads.hostile import HOSTILE
 from tests.knowledge.pdfs import Pdf, document, encrypted
 from tests.uploads import HELLO, LIMIT, UNKNOWN, file, form, send, sent, session, upload
 
 BUCKET = "reprise-bodies"
+FULL = {"detail": "The chat session has 1 files, which is as many as it may"}
 
 
 def test_a_pdf_is_told_as_the_seed_has_it(api: Api) -> None:
@@ -228,14 +231,33 @@ def test_who_has_no_key_is_told_so_first() -> None:
 
 
 def test_a_session_takes_so_many_files(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_uploads, "MOST", 1)
+    monkeypatch.setattr(store, "MOST", 1)
     number = session(api)
     sent(api, number)
 
     answer = send(api, number)
 
-    assert answer.status == 400
-    assert answer.json() == {"detail": "The chat session has 1 files, which is as many as it may"}
+    assert (answer.status, answer.json()) == (400, FULL)
+
+
+def test_nor_more_of_those_that_come_at_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one is through when this one is about to be stored."""
+    monkeypatch.setattr(store, "MOST", 1)
+    number = session(api)
+    others: list[Any] = []
+
+    def handle(made: Call) -> Any:
+        if made.operation == "TransactWriteItems" and not others:
+            others.append(None)  # which is not stopped itself
+            others[0] = sent(api, number)
+        return made.proceed()
+
+    with intercept(handle):
+        answer = send(api, number)
+
+    assert (answer.status, answer.json()) == (400, FULL)
+    (original,) = (key for key in everything_stored() if key.endswith("/original"))
+    assert original.endswith(f"{others[0]['id']:016d}/original")
 
 
 def test_the_same_request_under_one_key_is_one_file(api: Api) -> None:

@@ -62,6 +62,7 @@ def _take(
             store.discard_files(partition, upload.number)
         if there is None or there.id != conversation.id:
             raise NotFound("Conversation")
+        check_room(there)  # others may have come meanwhile
 
 
 def extract(key: str, size: int) -> str:
@@ -86,15 +87,17 @@ def _extract(conversation: Conversation, upload: Upload, key: str) -> str:
         check_room(conversation)
         data = bucket.get(key)
         pages = _extracted(data)
+        if store.become_ready(conversation, _kept(conversation, upload, data, pages)):
+            return "ready"
+        there, other = store.find(conversation.owner, conversation.number, upload.number)
+        if there is None or other is None or other.status != "ready":
+            partition = keys.conversation(conversation.owner, conversation.number)
+            store.discard_files(partition, upload.number)
+        if there and other and other.status == "pending":
+            check_room(there)  # others may have come meanwhile
     except BadFile as error:
         store.fail(conversation, upload.number, str(error))
         return "failed"
-    if store.become_ready(conversation, _kept(conversation, upload, data, pages)):
-        return "ready"
-    partition, _ = key.removeprefix(keys.PENDING_UPLOADS).rsplit("/", 1)
-    there, other = store.find(conversation.owner, conversation.number, upload.number)
-    if there is None or other is None:
-        store.discard_files(partition, upload.number)
     return "overtaken"
 
 

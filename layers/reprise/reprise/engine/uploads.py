@@ -16,7 +16,6 @@ from reprise.store import uploads as store
 from reprise.store.claims import Claimed
 from reprise.store.uploads import Upload
 
-MOST = 20  # files of a conversation
 LONGEST_NAME = 255  # characters
 OFFERED = 300  # seconds in which an upload has to begin …
 READ_WITHIN = 1200  # … and to be read
@@ -65,8 +64,8 @@ def _session(owner: str, number: int | None) -> Conversation:
 
 def check_room(conversation: Conversation) -> None:
     """Raises BadFile where it has as many files as it may."""
-    if conversation.uploads >= MOST:
-        raise BadFile(f"The chat session has {MOST} files, which is as many as it may")
+    if conversation.uploads >= store.MOST:
+        raise BadFile(f"The chat session has {store.MOST} files, which is as many as it may")
 
 
 def check_size(size: int) -> None:

@@ -16,6 +16,7 @@ from reprise.store.table import Item, Refused, Transaction, get_many, query, wri
 
 Status = Literal["pending", "ready", "failed"]
 PENDING_KEPT = 24 * 3600  # seconds, as the bucket keeps what nobody took over
+MOST = 20  # files of a conversation that are ready
 SMALL = 50_000  # bytes of text that lie in the table: every answer reads them
 _FILES = ("original", "text", "index")
 
@@ -78,7 +79,7 @@ def load(conversation: Conversation, upload: Upload) -> tuple[str, ...]:
 
 def add(conversation: Conversation, upload: Upload, claim: Claim | None = None) -> bool:
     """Store a new one with the claim of its request; one that is ready counts from then on. False
-    where the conversation is gone. Raises Claimed and IdempotencyMismatch.
+    where the conversation is gone, or full. Raises Claimed and IdempotencyMismatch.
     """
     item = _to_item(conversation, upload)
     transaction = Transaction()
@@ -98,7 +99,9 @@ def add(conversation: Conversation, upload: Upload, claim: Claim | None = None) 
 
 
 def become_ready(conversation: Conversation, upload: Upload) -> bool:
-    """Store what came of one that was pending. False where it is not any more, or gone."""
+    """Store what came of one that was pending. False where it is not any more, or gone, or the
+    conversation is full.
+    """
     item = _to_item(conversation, upload)
     transaction = Transaction()
     transaction.put("upload", item, UploadItem.status == "pending")
@@ -151,12 +154,13 @@ def ready(conversation: Conversation) -> list[Upload]:
 
 
 def _count(transaction: Transaction, conversation: Conversation, *, ready: bool) -> None:
-    """The conversation has to be there, and counts its files that are ready."""
+    """The conversation has to be there, and counts its files that are ready, up to `MOST`."""
     same = ConversationItem.id == conversation.id
     item = ConversationItem(_partition(conversation), keys.META)
     if ready:
         actions: list[Action] = [ConversationItem.uploads.add(1)]
-        transaction.update("conversation", item, actions, same)
+        room = ConversationItem.uploads.does_not_exist() | (ConversationItem.uploads < MOST)
+        transaction.update("conversation", item, actions, same & room)
     else:
         transaction.check("conversation", ConversationItem, (item.pk, item.sk), same)
 
