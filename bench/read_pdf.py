@@ -31,7 +31,7 @@ if how == "upload":
     key = keys.pending_upload(keys.conversation(owner, number), 1)
     bucket.put(key, data, "application/pdf")
     began = time.perf_counter()
-    outcome = extraction.extract(key, len(data))
+    outcome = extraction.extract(key, len(data), now)
     reason = None if outcome == "ready" else outcome
 elif how == "ours":
     from reprise.knowledge.limits import Unreadable

@@ -196,7 +196,8 @@ def store() -> None:
     _put(CALLING, CALLING_QUESTION, CALLING_ANSWER)
     _put(READING)
     uploads.add(READING, UPLOAD)
-    uploads.add(READING, PENDING)
+    # one that was offered long ago has failed
+    uploads.add(READING, replace(PENDING, created=int(time.time() * 1000)))
     bucket.put(PENDING_KEY, PDF, "application/pdf")
     prompts.create(OWNER, PROMPT)
     _put(DELETED, DELETED_QUESTION)

@@ -137,8 +137,25 @@ def test_one_that_nobody_uploaded_failed_after_a_while(
     assert state(api, number, offered["id"]) == {
         "id": offered["id"],
         "status": "failed",
-        "detail": "The file was not uploaded in time",
+        "detail": "The file was not uploaded and read in time",
     }
+
+
+def test_it_stays_so_though_a_worker_comes_after_all(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first ones may have died, and S3's event is kept for hours."""
+    number = session(api)
+    offered = offer(api, number)
+    put(offered)
+    with monkeypatch.context() as later:
+        later.setattr(engine_uploads, "READ_WITHIN", -1)
+        told = state(api, number, offered["id"])
+        deliver()
+
+    assert told["status"] == "failed"
+    assert state(api, number, offered["id"]) == told
+    assert not [name for name in everything_stored() if name.startswith(("bodies/", "uploads/"))]
 
 
 def test_the_worker_may_be_woken_twice(api: Api) -> None:

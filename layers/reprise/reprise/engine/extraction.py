@@ -9,11 +9,13 @@ from reprise.chat.messages import Conversation
 from reprise.engine.asker import Asker
 from reprise.engine.engine import Engine
 from reprise.engine.uploads import (
+    NOT_IN_TIME,
     BadFile,
     Read,
     check_room,
     check_size,
     find,
+    late,
     named,
     session,
 )
@@ -65,7 +67,7 @@ def _take(
         check_room(there)  # others may have come meanwhile
 
 
-def extract(key: str, size: int) -> str:
+def extract(key: str, size: int, now_ms: int) -> str:
     """Read what a client has put into the bucket, `size` bytes under `key`, and remove it there.
     Returns what came of it, in a word; doing it again does no harm.
     """
@@ -76,13 +78,15 @@ def extract(key: str, size: int) -> str:
     if conversation is None or upload is None:
         store.discard_files(partition, number)
     elif upload.status == "pending":
-        outcome = _extract(conversation, replace(upload, size=size), key)
+        outcome = _extract(conversation, replace(upload, size=size), key, now_ms)
     bucket.delete(key)
     return outcome
 
 
-def _extract(conversation: Conversation, upload: Upload, key: str) -> str:
+def _extract(conversation: Conversation, upload: Upload, key: str, now_ms: int) -> str:
     try:
+        if late(upload, now_ms):
+            raise BadFile(NOT_IN_TIME)  # as its client has been told
         check_size(upload.size)
         check_room(conversation)
         data = bucket.get(key)

@@ -19,7 +19,7 @@ from reprise.store.uploads import Upload
 LONGEST_NAME = 255  # characters
 OFFERED = 300  # seconds in which an upload has to begin …
 READ_WITHIN = 1200  # … and to be read
-NOT_IN_TIME = "The file was not uploaded in time"
+NOT_IN_TIME = "The file was not uploaded and read in time"
 
 
 class BadFile(RepriseError):
@@ -74,6 +74,11 @@ def check_size(size: int) -> None:
         raise BadFile.unreadable(Unreadable("too-large", UPLOAD))
 
 
+def late(upload: Upload, now_ms: int) -> bool:
+    """Whether one that is pending has failed, because nobody read it in time."""
+    return now_ms > upload.created + READ_WITHIN * 1000
+
+
 def named(name: str) -> str:
     """A file's name as it is kept. Raises Invalid for one that nobody could read."""
     kept = " ".join("".join(filter(str.isprintable, name)).split())[:LONGEST_NAME].strip()
@@ -114,6 +119,6 @@ def find(engine: Engine, owner: str, number: int | None, upload: int | None) -> 
         raise NotFound("Upload")
     if found.status == "ready":
         return Read(found, store.load(conversation, found))
-    if found.status == "pending" and engine.now_ms() > found.created + READ_WITHIN * 1000:
+    if found.status == "pending" and late(found, engine.now_ms()):
         return Read(replace(found, status="failed", problem=NOT_IN_TIME))
     return Read(found)
