@@ -32,7 +32,7 @@ class Body(BaseModel):
 
 class SentMessage(Body):
     role: Role
-    content: str = Field(min_length=1, max_length=MAX_TEXT)
+    content: str = Field(max_length=MAX_TEXT)
 
 
 class StreamRequest(Body):

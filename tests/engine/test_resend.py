@@ -90,6 +90,26 @@ async def test_white_space_makes_no_difference_and_what_is_stored_is_read(world:
     assert read == ["One and\n a half", "Two\n\nand more", "Three"]
 
 
+@pytest.mark.parametrize("sent", ["", " \n"])
+async def test_an_answer_may_be_empty(world: World, sent: str) -> None:
+    """As of a model that only calls tools. The client has nothing else to send back."""
+    await told(world, "One", answer="")
+
+    await told(world, "One", sent, "Three", answer="Four")
+
+    assert texts(world) == ["One", "", "Three", "Four"]
+    assert count(world) == 4
+
+
+async def test_one_that_is_not_there_is_stored_as_such(world: World) -> None:
+    await told(world, "One", " ", "Three", answer="Four")
+
+    assert texts(world) == ["One", "", "Three", "Four"]
+    assert world.listing()[1].parts == ()  # of which providers are told nothing
+    await told(world, "One", "", "Three", "Four", "Five", answer="Six")
+    assert count(world) == 6
+
+
 async def test_roles_make_a_difference(world: World) -> None:
     await told(world, "One", answer="Two")
 
@@ -216,7 +236,7 @@ async def test_an_unknown_conversation_is_not_found(world: World) -> None:
         await resend(world.engine, world.asker(), 1, taking_turns("One"), Options())
 
 
-@pytest.mark.parametrize("history", [("",), (" \n",), ("One", " ", "Three"), ("x" * 1_000_001,)])
+@pytest.mark.parametrize("history", [("",), (" \n",), ("One", "Two", " "), ("x" * 1_000_001,)])
 async def test_what_nobody_can_have_said_is_refused(world: World, history: tuple[str, ...]) -> None:
     with pytest.raises(Invalid):
         await asked(world, *history)

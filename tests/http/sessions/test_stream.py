@@ -260,6 +260,21 @@ def test_a_client_that_strips_every_token_is_understood(api: Api, models: FakeMo
     assert contents(api, made) == ["One", "An answer.", "Two", "An answer."]
 
 
+def test_what_history_tells_can_be_sent_though_an_answer_was_empty(
+    api: Api, models: FakeModels
+) -> None:
+    models.enqueue([])
+    made = begin(api, "One")
+    (found,) = history(api)["sessions"]
+    assert found["messages"] == said("One", "")
+
+    stream(api, "One", "", "Two", session_id=made)
+
+    assert contents(api, made) == ["One", "", "Two", "An answer."]
+    stream(api, "One", "", "Two")  # and in a session of its own
+    assert contents(api, history(api)["sessions"][0]["id"]) == ["One", "", "Two", "An answer."]
+
+
 def test_another_history_branches_off_and_nothing_is_lost(api: Api, models: FakeModels) -> None:
     made = begin(api, "One")
     stream(api, "One", "An answer.", "Two", session_id=made)

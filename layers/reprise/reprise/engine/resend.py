@@ -27,8 +27,7 @@ async def resend(
     """Begin the answer to the last of `said`, behind the others. A conversation that somebody
     switched to a model is answered by that. Raises as `turns.send` does.
     """
-    for each in said:
-        turns.check_text(each.text)
+    turns.check_said(said)
     engine.models.find(options.model)
     paths = paths_of(said)  # two milliseconds a thousand: a thread would wait longer for its turn
 

@@ -148,8 +148,7 @@ async def _start(
     engine: Engine, asker: Asker, said: Sequence[Said], options: Options, draft: Draft
 ) -> Run | None:
     """None where the number is taken."""
-    for each in said:
-        check_text(each.text)
+    check_said(said)
     if said:
         asked = next((each for each in said if each.role == "user"), said[0])
         draft = replace(draft, title=draft.title or title_of(asked.text))
@@ -203,6 +202,15 @@ def check_text(text: str) -> None:
         raise Invalid("content", f"must be at most {MAX_TEXT:,} characters")
 
 
+def check_said(said: Sequence[Said]) -> None:
+    """Raises Invalid as `check_text` does. An answer may be empty: models give such, and clients
+    send them back.
+    """
+    for each in said:
+        if each.role != "assistant" or each.text.strip():
+            check_text(each.text)
+
+
 def title_of(text: str) -> str:
     """A title for a conversation that begins with `text`: its first words."""
     words = " ".join(text.strip()[: 10 * TITLE_MADE_OF].split())
@@ -229,7 +237,7 @@ def new_message(
     return Message(
         id=message_id,
         role=role,
-        parts=(Text(text),),
+        parts=(Text(text),) if text.strip() else (),
         parent=parent.id if parent else None,
         depth=parent.depth + 1 if parent else 0,
         path=path_hash(parent.path if parent else b"", role, text),
