@@ -54,7 +54,7 @@ def test_the_longest_prompt_fits_whatever_it_is_written_in(
         "content": text(MAX_CONTENT),
         "scenario": "x" + text(98) + "x",
         "description": text(10_000),
-        "metadata": {"a": text(4000)},
+        "metadata": {"a": text(9000)},
     }
 
     made = create(api, **longest)

@@ -140,7 +140,7 @@ def _stored(name: str, value: Any) -> Any:
         case "content":
             return zlib.compress(value.encode())
         case "metadata":
-            return json.dumps(value, separators=(",", ":"))
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return value
 
 
