@@ -15,6 +15,7 @@ from tests.sessions import (
     listed,
     refusal,
     session,
+    session_of,
 )
 
 pytestmark = pytest.mark.usefixtures("models")
@@ -32,6 +33,15 @@ def test_it_is_gone_at_once_everywhere(api: Api) -> None:
     assert (again.status, again.json()) == (404, NOT_FOUND)
     sent = api.post(STREAM, json=body("Hi", session_id=made))
     assert (sent.status, sent.json()) == (404, NOT_FOUND)
+
+
+def test_so_is_what_was_answered_under_a_key(api: Api) -> None:
+    sent = {"json": body("Hi"), "headers": {"Idempotency-Key": "k"}}
+    api.delete(session(session_of(api.stream(STREAM, **sent))))
+
+    again = api.stream(STREAM, **sent)
+
+    assert (again.status, again.json()) == (404, NOT_FOUND)
 
 
 @pytest.mark.parametrize(

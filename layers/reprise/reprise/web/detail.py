@@ -21,7 +21,8 @@ from reprise.chat.errors import (
 from reprise.web.app import ErrorResponse, InvalidRequest
 
 MOST = 10  # problems that are told: a request may have thousands
-NAMES = {"Conversation": "Chat session"}  # where the layer has another word
+# Where the layer has another word. A message that is gone went with its session.
+NAMES = {"Conversation": "Chat session", "Message": "Chat session"}
 
 
 def refusal(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
