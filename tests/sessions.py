@@ -68,9 +68,7 @@ def tokens(answer: Response) -> list[str]:
     for block in blocks:
         lines = block.split("\n")
         assert all(line.startswith("data: ") for line in lines), f"not an event: {block!r}"
-        text = "\n".join(line.removeprefix("data: ") for line in lines)
-        if text:  # one without data is none
-            found.append(text)
+        found.append("\n".join(line.removeprefix("data: ") for line in lines))
     return found
 
 

@@ -20,7 +20,7 @@ from reprise.web.streams import DONE, event_stream, with_silences
 from sessions.wire import message_object
 
 MODEL_FAILED = "The answer could not be completed"
-SILENCE = b"data: \n\n"  # no event to a parser, an empty token to those who read line by line
+SILENCE = b"data: \n\n"  # an empty token
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _WITHIN_DONE = re.compile(r"(?<=\[DO)(?=NE\])")
 
