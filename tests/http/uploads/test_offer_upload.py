@@ -2,16 +2,20 @@
 
 import base64
 import json
+from contextlib import suppress
+from itertools import count
 from typing import Any
 
 import pytest
 
 from reprise.chat.ids import number_of
 from reprise.engine import uploads as engine_uploads
+from reprise.knowledge import pdf
 from reprise.store import uploads as store
 from tests.api import Api, aws_client, call, everything_stored
 from tests.calls import Call, intercept
 from tests.conversations import conversation, create
+from tests.faults import ANY, Fault, Killed, Kind, faults, from_there, killed, killed_after
 from tests.http.uploads.hostile import HOSTILE
 from tests.knowledge.pdfs import document
 from tests.uploads import (
@@ -168,6 +172,31 @@ def test_the_worker_may_be_woken_twice(api: Api) -> None:
     call(extract_upload.handler, event(key, len(HELLO)), None)
 
     assert everything_stored() == before
+
+
+@pytest.mark.parametrize("kind", [killed, killed_after])
+def test_wherever_a_worker_dies_the_next_one_ends_it(
+    api: Api, monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    monkeypatch.setattr(pdf, "extract", lambda data: pdf.Extracted(("Hello",)))
+    number = session(api)
+    for file in count(1):  # and its call that is the last
+        offered = offer(api, number)
+        put(offered)
+        woken = event(offered["upload"]["fields"]["key"], len(HELLO))
+        with faults(from_there(Fault(ANY, kind, file))) as struck, suppress(Killed):
+            call(extract_upload.handler, woken, None)
+        call(extract_upload.handler, woken, None)
+
+        assert state(api, number, offered["id"])["status"] == "ready"
+        stored = everything_stored()
+        assert not [name for name in stored if name.startswith("uploads/")]
+        assert len([name for name in stored if name.endswith("/original")]) == file
+        (meta,) = (item for name, item in stored.items() if name.endswith(" META"))
+        assert meta["uploads"] == {"N": str(file)}
+        if not struck:
+            break
+    assert file > 5  # it makes so many calls
 
 
 def test_two_workers_at_once_make_one_file(api: Api) -> None:
