@@ -2,15 +2,13 @@
 it.
 """
 
-import json
 from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from reprise.chat.messages import MAX_TEXT, Feedback
-
-_DEEPEST = 100  # levels of a tool's output
+from reprise.chat.values import check
 
 Cursor = Annotated[str | None, Query()]
 Limit = Annotated[int, Query(ge=1, le=100)]
@@ -18,28 +16,8 @@ EndUser = Annotated[str, StringConstraints(max_length=128, pattern=r"^[a-zA-Z0-9
 
 
 def _json(value: Any) -> Any:
-    """A value that can be written as JSON again, by whoever gets it. Raises ValueError."""
-    level = [value]
-    for _ in range(_DEEPEST):
-        level = [inner for outer in level for inner in _within(outer)]
-        if not level:
-            break
-    else:
-        raise ValueError(f"has more than {_DEEPEST} levels")
-    try:
-        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
-    except ValueError:
-        raise ValueError("holds what JSON does not have") from None
+    check(value)
     return value
-
-
-def _within(value: Any) -> list[Any]:
-    match value:
-        case list():
-            return value
-        case dict():
-            return list(value.values())
-    return []
 
 
 class Body(BaseModel):

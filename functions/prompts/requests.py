@@ -2,7 +2,6 @@
 it.
 """
 
-import json
 from typing import Annotated, Any
 
 from pydantic import (
@@ -18,9 +17,9 @@ from pydantic_core import PydanticCustomError
 from reprise.chat.errors import Invalid
 from reprise.chat.placeholders import parse
 from reprise.chat.prompts import MAX_CONTENT
+from reprise.chat.values import check
 
 MAX_METADATA = 10_000  # characters, as JSON
-_DEEPEST = 100  # levels of metadata
 
 
 def _without_broken_braces(content: str) -> str:
@@ -35,30 +34,13 @@ def _without_broken_braces(content: str) -> str:
 
 def _json(value: dict[str, Any]) -> dict[str, Any]:
     """What can be written as JSON again, and is not too large."""
-    level: list[Any] = [value]
-    for _ in range(_DEEPEST):
-        level = [inner for outer in level for inner in _within(outer)]
-        if not level:
-            break
-    else:
-        raise PydanticCustomError("deep", "has more than 100 levels")
     try:
-        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
-        text.encode()
-    except ValueError:
-        raise PydanticCustomError("json", "holds what JSON does not have") from None
+        text = check(value)
+    except ValueError as error:
+        raise PydanticCustomError("json", "{problem}", {"problem": str(error)}) from None
     if len(text) > MAX_METADATA:
         raise PydanticCustomError("long", "is longer than 10,000 characters as JSON")
     return value
-
-
-def _within(value: Any) -> list[Any]:
-    match value:
-        case list():
-            return value
-        case dict():
-            return list(value.values())
-    return []
 
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]

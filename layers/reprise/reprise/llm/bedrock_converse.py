@@ -23,6 +23,7 @@ from reprise.chat.messages import (
     ToolResult,
     Usage,
 )
+from reprise.chat.values import mend, tool_input
 from reprise.llm.protocol import Finished, ModelEvent, ModelRequest, Tool
 
 MAX_TEMPERATURE = 1.0  # our surfaces take OpenAI's range, up to 2
@@ -197,7 +198,7 @@ class Answer:
         self.begun = True
         match event:
             case {"contentBlockDelta": {"delta": {"text": str(text)}}} if text:
-                return Text(_mend(text))
+                return Text(mend(text))
             case {
                 "contentBlockStart": {
                     "contentBlockIndex": int(index),
@@ -234,25 +235,12 @@ class Answer:
 
     def _whole(self, call: _Call) -> ToolCall | None:
         try:
-            value = json.loads("".join(call.input) or "{}", parse_constant=_no_constant)
-            # Escapes within the input can make lone surrogates, which no store takes.
-            value = json.loads(_mend(json.dumps(value, ensure_ascii=False)))
-        except (ValueError, RecursionError):
-            value = None
-        if not isinstance(value, dict):
+            value = tool_input("".join(call.input))
+        except ValueError:
             self._broken = True
             return None
         self._called = True
         return ToolCall(call.id, call.name, value)
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")  # though Python reads NaN and Infinity
-
-
-def _mend(text: str) -> str:
-    """Surrogate pairs joined, lone surrogates replaced with U+FFFD."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _usage(metadata: Any) -> Usage | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from reprise.chat.errors import UpstreamFailed
 from reprise.chat.messages import FinishReason, Message, Text, ToolCall, ToolResult, Usage
+from reprise.chat.values import load, mend, tool_input
 from reprise.llm.protocol import Finished, ModelEvent, ModelRequest
 
 _RETRYABLE = frozenset({408, 429})
@@ -246,12 +247,13 @@ class Answer:
         return index
 
     def _whole(self, index: int, call: _Call) -> ToolCall:
-        arguments = _load("".join(call.arguments) or "{}")
-        if not call.name or not isinstance(arguments, dict):
+        try:
+            arguments = tool_input("".join(call.arguments))
+        except ValueError:
+            raise _malformed() from None
+        if not call.name:
             raise _malformed()
-        # Escapes within the escaped arguments make lone surrogates, too.
-        arguments = _load(_mend(_dump(arguments)))
-        return ToolCall(_mend(call.id) or f"{_mend(self._id)}-{index}", _mend(call.name), arguments)
+        return ToolCall(mend(call.id) or f"{mend(self._id)}-{index}", mend(call.name), arguments)
 
 
 class _WholeTexts:
@@ -268,19 +270,10 @@ class _WholeTexts:
             return text
         if "\ud800" <= text[-1] <= "\udbff":
             text, self._high = text[:-1], text[-1]
-        return _mend(text)
+        return mend(text)
 
     def end(self) -> str:
-        return _mend(self._high)
-
-
-def _mend(text: str) -> str:
-    """Surrogate pairs joined, lone surrogates replaced with U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
+        return mend(self._high)
 
 
 def _text(value: Any) -> str:
@@ -305,17 +298,10 @@ def _code(error: Any) -> int | None:
     return code if isinstance(code, int) and 400 <= code <= 599 else None
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")  # though Python reads NaN and Infinity
-
-
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
-
-
 def _load(data: str) -> Any:
     try:
-        return _DECODER.decode(data)
-    except (ValueError, RecursionError):
+        return load(data)
+    except ValueError:
         raise _malformed() from None
 
 
