@@ -11,20 +11,27 @@ each. Here instead:
 - `moto_expressions.py`: an expression is parsed once, and an item's size added up once
 - `moto_server.py`: connections stay open
 - one lock around each call, and items written as they are
+- a call of this process to the table goes straight to its handler
 
 The rest of moto is as it was. One test in `tests/local/test_moto.py` fails once none of this is
 needed.
 """
 
+import re
 import threading
 from base64 import b64encode
 from collections.abc import Callable
 from functools import cache, wraps
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
+from botocore.awsrequest import AWSPreparedRequest
 from moto import backends
 from moto.core import models, responses, utils
+from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.common_types import TYPE_RESPONSE
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.responses import BaseResponse
 from moto.core.serialize import SERVICE_SPECIFIC_SERIALIZERS, JSONSerializer
 from moto.dynamodb.comparisons import ConditionExpressionParser
@@ -84,6 +91,47 @@ def _base64(content: bytes | str) -> str:
     return b64encode(content).decode() if isinstance(content, bytes) else content
 
 
+_stock_process = BotocoreStubber.process_request
+_DYNAMODB = re.compile(r"https://dynamodb\.([a-z0-9-]+)\.amazonaws\.com/")
+
+
+def _process(stubber: BotocoreStubber, request: AWSPreparedRequest) -> TYPE_RESPONSE | None:
+    """In place of `BotocoreStubber.process_request`, which compares the address with those of all
+    services, and makes of what is JSON a request of werkzeug's with a form and its parameters.
+    """
+    if not (address := _DYNAMODB.fullmatch(request.url)):
+        return _stock_process(stubber, request)
+    handler = DynamoHandler()
+    handler.headers = {name: _text(value) for name, value in request.headers.items()}
+    handler.method, handler.uri, handler.path, handler.querystring = "POST", request.url, "/", {}
+    handler.region, handler.current_account = address[1], DEFAULT_ACCOUNT_ID
+    handler.response_headers = {"server": "amazon.com"}
+    asked: Any = SimpleNamespace(
+        method="POST",
+        values={},
+        headers=handler.headers,
+        data=request.body,
+        path="/",
+        content_type=handler.headers["Content-Type"],
+    )
+    handler.uri_match = {}
+    handler.parse_parameters(asked)
+    answered: TYPE_RESPONSE = handler.call_action()
+    return answered
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+_requests = count(1)
+
+
+def _request_id(headers: dict[str, Any]) -> str:
+    headers["x-amzn-requestid"] = found = f"{next(_requests):052}"
+    return found
+
+
 def _untracked(cls: type[object], *_args: object, **_kwargs: object) -> object:
     return object.__new__(cls)
 
@@ -109,6 +157,8 @@ _REPLACEMENTS: tuple[tuple[object, str, object], ...] = (
     (Node, "__deepcopy__", moto_expressions.copy_node),
     (Item, "__init__", moto_expressions.make_item),
     # Found anew for each request, by inspecting the class and by listing a directory.
+    (BotocoreStubber, "process_request", _process),
+    (responses, "gen_amzn_requestid_long", _request_id),
     (responses, "method_names_from_class", cache(utils.method_names_from_class)),
     (backends, "list_of_moto_modules", cache(lambda: tuple(_list_of_moto_modules()))),
     # Each `mock_aws` registers the addresses of all services anew, for each of seven methods: for
