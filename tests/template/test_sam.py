@@ -38,11 +38,11 @@ def sam(*arguments: str, home: Path) -> str:
 
 
 @needs_sam
-@pytest.mark.parametrize("arguments", [("validate",), ("validate", "--lint")], ids=" ".join)
-def test_sam_finds_nothing_wrong(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    (config := tmp_path / "samconfig.toml").write_text("version = 0.1")  # ours asks for --lint
+def test_sam_finds_nothing_wrong(tmp_path: Path) -> None:
+    # ours asks for --lint, which is cfn-lint, and `make lint` asks that
+    (config := tmp_path / "samconfig.toml").write_text("version = 0.1")
 
-    said = sam(*arguments, "--config-file", str(config), home=tmp_path)
+    said = sam("validate", "--config-file", str(config), home=tmp_path)
 
     assert "is a valid SAM Template" in said
 
