@@ -17,6 +17,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable, Coroutine
+from queue import SimpleQueue
 from typing import Any
 
 from tests.calls import Call, intercept
@@ -24,6 +25,7 @@ from tests.faults import Killed, Kind, killed
 from tests.small_table import SmallTable
 
 _job = threading.local()
+_idle: list[SimpleQueue[Callable[[], None]]] = []  # of threads that wait for their next job
 _process: contextvars.ContextVar["Process"] = contextvars.ContextVar("process")
 
 
@@ -52,7 +54,7 @@ class _Job:
         self._error: BaseException | None = None
         self._kind: Kind | None = None
         self._go, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
-        threading.Thread(target=self._work, daemon=True).start()
+        _start(self._work)
 
     def go_on(self, kind: Kind | None = None) -> None:
         """Make the call that it stands before, as `kind` has it, and run on to the next."""
@@ -81,6 +83,24 @@ class _Job:
             self._error = error
         self.over = True
         self._stopped.release()
+
+
+def _start(work: Callable[[], None]) -> None:
+    """In a thread that has none to do: there are ten thousands of them, and to start one costs more
+    than most of what it does.
+    """
+    if _idle:
+        _idle.pop().put(work)
+        return
+    queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    queue.put(work)
+    threading.Thread(target=_serve, args=(queue,), daemon=True).start()
+
+
+def _serve(queue: SimpleQueue[Callable[[], None]]) -> None:
+    while True:
+        queue.get()()
+        _idle.append(queue)
 
 
 class Stage:
