@@ -156,9 +156,9 @@ _REPLACEMENTS: tuple[tuple[object, str, object], ...] = (
     (Node, "find_clauses", moto_expressions.find_clauses),
     (Node, "__deepcopy__", moto_expressions.copy_node),
     (Item, "__init__", moto_expressions.make_item),
-    # Found anew for each request, by inspecting the class and by listing a directory.
     (BotocoreStubber, "process_request", _process),
-    (responses, "gen_amzn_requestid_long", _request_id),
+    (responses, "gen_amzn_requestid_long", _request_id),  # moto's draws each letter
+    # Found anew for each request, by inspecting the class and by listing a directory.
     (responses, "method_names_from_class", cache(utils.method_names_from_class)),
     (backends, "list_of_moto_modules", cache(lambda: tuple(_list_of_moto_modules()))),
     # Each `mock_aws` registers the addresses of all services anew, for each of seven methods: for
