@@ -15,7 +15,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         "--plan", default=plans.DEFAULT_PLAN, help=f"{known} (default: {plans.DEFAULT_PLAN})"
     )
     create.set_defaults(run=_create)
-    plan = verbs.add_parser("plan", help="put an account and its keys on another plan")
+    plan = verbs.add_parser("plan", help="put an account, its keys and sessions on another plan")
     plan.add_argument("name", metavar="NAME")
     plan.add_argument("plan", metavar="PLAN", help=known)
     plan.set_defaults(run=_plan)

@@ -22,7 +22,9 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     list_ = verbs.add_parser("list", help="list an account's keys, without their secrets")
     list_.add_argument("--account", required=True, metavar="NAME")
     list_.set_defaults(run=_list)
-    revoke = verbs.add_parser("revoke", help="make a key useless from now on")
+    revoke = verbs.add_parser(
+        "revoke", help="make a key useless from now on, with its cookie sessions"
+    )
     revoke.add_argument("id", metavar="ID", help="as `keys list` shows it")
     revoke.set_defaults(run=_revoke)
 

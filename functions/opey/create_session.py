@@ -66,9 +66,12 @@ def create_session(request: Request) -> JSONResponse:
     """Whoever had a session before has another one now, so that one which somebody else gave them
     is never logged in.
     """
-    anonymous = request.state.anonymous
-    caller = None if anonymous else request.state.caller
-    _, secret = sessions.create(caller, time.time(), request.cookies.get(COOKIE))
+    anonymous, now = request.state.anonymous, time.time()
+    if anonymous:
+        _, secret = sessions.create_anonymous(now)
+    else:
+        _, secret = sessions.create(request.state.caller, request.state.key, now)
+    sessions.end_by(request.cookies.get(COOKIE, ""))
     kind = "anonymous" if anonymous else "authenticated"
     limits = {"token_limit": TOKEN_LIMIT, "request_limit": REQUEST_LIMIT} if anonymous else {}
     response = JSONResponse(

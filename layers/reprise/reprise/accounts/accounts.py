@@ -10,6 +10,7 @@ from reprise.accounts.plans import DEFAULT_PLAN
 from reprise.chat.errors import Invalid, NotFound
 from reprise.chat.ids import Mint
 from reprise.store import accounts as store
+from reprise.store import keys
 from reprise.store.accounts import Account, Subject
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._@+-]{0,63}", re.ASCII)
@@ -39,13 +40,15 @@ def by_name(name: str) -> Account:
 
 
 def put_on(account: Account, plan: str) -> None:
-    """Put an account and its keys on another plan, from the next request on. What is left of the
-    month's credits stays as it is.
+    """Put an account, its keys and its cookie sessions on another plan, from the next request on.
+    What is left of the month's credits stays as it is.
 
-    Once it was cut off, some keys may be on the old plan until it is called again. Raises Invalid.
+    Once it was cut off, some may be on the old plan until it is called again. Raises Invalid.
     """
+    from reprise.store import logins  # functions never do this
+
     check_plan(plan)
-    if not store.set_plan(account, plan):
+    if not (store.set_plan(account, plan) and logins.set_plan(keys.account(account.number), plan)):
         raise Invalid("plan", "somebody else has changed it at the same time")
 
 

@@ -72,10 +72,15 @@ def touch(key: ApiKey, now: float) -> None:
 
 
 def revoke(key_id: str, now_ms: int) -> None:
-    """Make a key useless from now on; it stays listed. Raises NotFound."""
+    """Make a key useless from now on, with the cookie sessions that were made with it; it stays
+    listed. Raises NotFound.
+    """
+    from reprise.store import logins  # functions never do this
+
     number = number_of(key_id)
     if number is None or not store.revoke_key(keys.account(number), key_id, now_ms):
         raise NotFound(f"Key {key_id}")
+    logins.end(keys.account(number), key_id)
 
 
 def digest(secret: str) -> str:

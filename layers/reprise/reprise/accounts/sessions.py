@@ -3,7 +3,7 @@
 import hashlib
 import re
 import secrets
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from reprise.accounts import plans
 from reprise.accounts.callers import SCOPES, Caller
@@ -11,6 +11,9 @@ from reprise.chat.errors import RepriseError, Unauthorized
 from reprise.store import keys
 from reprise.store import sessions as store
 from reprise.store.sessions import KEPT, Session
+
+if TYPE_CHECKING:
+    from reprise.store.accounts import ApiKey
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 TOKEN_LIMIT = 10_000  # of an anonymous session
@@ -30,29 +33,46 @@ class UsedUp(RepriseError):
         self.session = session
 
 
-def create(caller: Caller | None, now: float, replaced: str | None = None) -> tuple[Session, str]:
-    """Begin a session for an account, or an anonymous one. Returns it with its secret, which
-    nothing can show again. The session whose secret is `replaced` ends.
+def create(caller: Caller, key: "ApiKey | None", now: float) -> tuple[Session, str]:
+    """Begin a session for an account, which identified itself by an API key or otherwise. Returns
+    it with its secret, which nothing can show again. It ends when the key does.
+
+    Raises Unauthorized where the key was revoked, or the account put on another plan, at this very
+    moment.
     """
+    from reprise.store import logins  # other requests never do this
+
+    secret = secrets.token_urlsafe(32)
+    expires = int(now) + KEPT
+    if key and key.expires is not None:
+        expires = min(expires, int(key.expires))
+    session = Session(
+        _digest(secret), caller.account_id, caller.owner, caller.plan, caller.scopes, expires
+    )
+    if not logins.put(session, key):
+        raise Unauthorized
+    return session, secret
+
+
+def create_anonymous(now: float) -> tuple[Session, str]:
+    """The same for nobody in particular."""
     secret = secrets.token_urlsafe(32)
     digest = _digest(secret)
-    session = Session(
-        digest,
-        caller.account_id if caller else None,
-        caller.owner if caller else keys.anonymous(digest),
-        caller.plan if caller else plans.ANONYMOUS,
-        caller.scopes if caller else frozenset(SCOPES),
-        int(now) + KEPT,
-    )
+    owner, scopes = keys.anonymous(digest), frozenset(SCOPES)
+    session = Session(digest, None, owner, plans.ANONYMOUS, scopes, int(now) + KEPT)
     store.put(session)
-    if replaced and _SECRET.fullmatch(replaced):
-        store.delete(_digest(replaced))
     return session, secret
+
+
+def end_by(secret: str) -> None:
+    """End the session behind a cookie, if there is one."""
+    if _SECRET.fullmatch(secret):
+        store.delete(_digest(secret))
 
 
 def find(secret: str, now: float) -> Session:
     """The session behind a cookie, in one read. Raises Malformed, and Unauthorized for one that is
-    unknown, ended or expired, or on a plan that there is no more: who logs in again is on theirs.
+    unknown, ended or expired, or on a plan that there is no more.
     """
     if not _SECRET.fullmatch(secret):
         raise Malformed
@@ -63,13 +83,16 @@ def find(secret: str, now: float) -> Session:
 
 
 def end(session: Session) -> None:
-    store.delete(session.digest)
+    if session.account_id is None:
+        store.delete(session.digest)
+        return
+    from reprise.store import logins
+
+    logins.delete(session)
 
 
 def caller_of(session: Session) -> Caller:
-    """Who asks in a session. What is on an account's plan is the plan that it had when the session
-    began.
-    """
+    """Who asks in a session."""
     return Caller(
         session.account_id or session.digest[:32],
         session.owner,

@@ -38,7 +38,11 @@ class Session:
 
 
 def put(session: Session) -> None:
-    SessionItem(
+    to_item(session).save()
+
+
+def to_item(session: Session) -> SessionItem:
+    return SessionItem(
         keys.session(session.digest),
         keys.SESSION,
         account_id=session.account_id,
@@ -46,7 +50,7 @@ def put(session: Session) -> None:
         plan=session.plan,
         scopes=set(session.scopes),
         ttl=session.expires,
-    ).save()
+    )
 
 
 def find(digest: str) -> Session | None:

@@ -51,7 +51,7 @@ async def _holder(request: Request) -> tuple[Caller, ApiKey | None]:
         raise NoneGiven
     caller, key = await asyncio.to_thread(_authenticate, secret.strip(), time.time())
     plans.find(caller.plan)  # before the caller is told of their limits: it may be there no more
-    request.state.caller = caller
+    request.state.caller, request.state.key = caller, key
     return caller, key
 
 
