@@ -28,6 +28,7 @@ SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "cookie": {"type": "apiKey", "in": "cookie", "name": "session"},
 }
+RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}  # since Python 3.13
 
 
 def document() -> dict[str, Any]:
@@ -116,9 +117,7 @@ def _variable(name: str) -> dict[str, Any]:
 
 def _responses(answers: Answers, references: dict[Any, Any]) -> dict[str, Any]:
     def response(status: int, answer: Any) -> dict[str, Any]:
-        phrase = (
-            "Content Too Large" if status == 413 else HTTPStatus(status).phrase
-        )  # renamed in 3.13
+        phrase = _phrase(status)
         if isinstance(answer, Stream):
             # OpenAPI 3.1 has no words for events
             return {"description": answer.description, "content": {answer.type: {}}}
@@ -134,12 +133,16 @@ def _responses(answers: Answers, references: dict[Any, Any]) -> dict[str, Any]:
         return {"description": phrase, "content": {"application/json": {"schema": schema}}}
 
     errors = {str(status): response(status, answers.error) for status in sorted(answers.errors)}
-    empty = {str(status): {"description": HTTPStatus(status).phrase} for status in answers.empty}
+    empty = {str(status): {"description": _phrase(status)} for status in answers.empty}
     success = response(answers.status, answers.success)
     if answers.events:
         success["description"] = answers.events
         success["content"]["text/event-stream"] = {}
     return {str(answers.status): success} | empty | errors
+
+
+def _phrase(status: int) -> str:
+    return RENAMED.get(status) or HTTPStatus(status).phrase
 
 
 def main(arguments: list[str]) -> int:
