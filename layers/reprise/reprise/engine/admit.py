@@ -3,6 +3,7 @@ repaired.
 """
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reprise.chat.errors import Conflict, NotFound
@@ -24,6 +25,11 @@ class Admitted:
     conversation: Conversation
     head: Message | None
     found: Found
+
+    def branch(self) -> Iterator[Message]:
+        """The shown branch, the latest first; what is not found yet is read on the way."""
+        owner, number = self.conversation.owner, self.conversation.number
+        return messages.branch(owner, number, self.conversation.head, self.found)
 
     async def shown(self, message_id: str) -> Message:
         """One that a client may name. Raises NotFound."""

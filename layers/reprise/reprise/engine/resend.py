@@ -17,7 +17,6 @@ from reprise.engine.begin import Options, begin
 from reprise.engine.engine import Engine
 from reprise.engine.turns import Run
 from reprise.engine.where import Where
-from reprise.store import messages
 from reprise.store.generations import Turn
 
 
@@ -68,10 +67,8 @@ def _common(admitted: Admitted, paths: Sequence[bytes]) -> tuple[Message | None,
     """The last message that the shown branch and what was sent have in common, and the one that the
     branch goes on with. None where there is none.
     """
-    conversation, next_ = admitted.conversation, None
-    for message in messages.branch(
-        conversation.owner, conversation.number, conversation.head, admitted.found
-    ):
+    next_ = None
+    for message in admitted.branch():
         if message.depth < len(paths) and message.path == paths[message.depth]:
             return message, next_
         next_ = message

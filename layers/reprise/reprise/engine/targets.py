@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from reprise.chat.errors import Conflict, Invalid, NotFound, NothingToRedo
 from reprise.chat.messages import Message
 from reprise.engine.admit import Admitted
-from reprise.store import messages
 
 Rule = Callable[[Admitted], Awaitable[tuple[Message | None, str | None]]]
 
@@ -97,10 +96,8 @@ def _one_behind(admitted: Admitted, parent: str | None) -> list[Message] | None:
     """What is shown behind a message, or from the conversation's beginning on, if that is one
     message at most; None where it is more, and where the shown branch has no such message.
     """
-    conversation, shown = admitted.conversation, list[Message]()
-    for message in messages.branch(
-        conversation.owner, conversation.number, conversation.head, admitted.found
-    ):
+    shown: list[Message] = []
+    for message in admitted.branch():
         if message.id == parent:
             return shown
         if message.shown:
@@ -145,14 +142,7 @@ async def _question_before(
 async def _shows_any(admitted: Admitted) -> bool:
     """Whether anything of the shown branch is left to see: all of it may have been deleted."""
 
-    def walk() -> bool:
-        conversation = admitted.conversation
-        branch = messages.branch(
-            conversation.owner, conversation.number, conversation.head, admitted.found
-        )
-        return any(message.shown for message in branch)
-
-    return await asyncio.to_thread(walk)
+    return await asyncio.to_thread(lambda: any(each.shown for each in admitted.branch()))
 
 
 async def _back_to(admitted: Admitted, target: str) -> list[Message]:
@@ -161,11 +151,8 @@ async def _back_to(admitted: Admitted, target: str) -> list[Message]:
     """
 
     def walk() -> list[Message]:
-        conversation = admitted.conversation
         path: list[Message] = []
-        for message in messages.branch(
-            conversation.owner, conversation.number, conversation.head, admitted.found
-        ):
+        for message in admitted.branch():
             path.append(message)
             if message.id == target:
                 return path if message.shown else []
