@@ -5,24 +5,15 @@ the commands of the document that this surface began with.
 import json
 import re
 import subprocess
-from collections.abc import Iterator
-
-import pytest
 
 from tests.api import routes
 from tests.dev_server import DevServer
+from tests.docs.conftest import KEY
 from tests.docs.walkthrough import ROOT, assert_prints_what_it_says, read
 
 PATH = "docs/prompts.md"
 TEXT = (ROOT / PATH).read_text()
-KEY = "rp_a-key-to-try-things-with"
 PRINTED = json.loads((ROOT / "tests/docs/prompts_seed.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DevServer]:
-    with DevServer({"REPRISE_LOCAL_API_KEY": KEY, "REPRISE_DEMO_TOKENS_PER_SECOND": "0"}) as server:
-        yield server
 
 
 def test_the_commands_print_what_the_page_says(server: DevServer) -> None:

@@ -15,12 +15,12 @@ import pytest
 from sessions.openapi import ANSWERS
 from tests.api import routes
 from tests.dev_server import DevServer
+from tests.docs.conftest import KEY
 from tests.docs.walkthrough import ROOT, assert_prints_what_it_says, read
 
 PATH = "docs/sessions.md"
 TEXT = (ROOT / PATH).read_text()
 BASE = "/v1/chat"
-KEY = "rp_a-key-to-try-things-with"
 SEED = re.findall(
     r"^```(\w+)\n(.*?)^```$",
     (ROOT / "tests/docs/sessions_seed.txt").read_text(),
@@ -34,12 +34,6 @@ asyncio.run = lambda main: print("\\n" + json.dumps(_run(main)))
 """
 STORY = "You said: Tell me a story"
 SESSION = "123"  # as the examples call theirs
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[DevServer]:
-    with DevServer({"REPRISE_LOCAL_API_KEY": KEY, "REPRISE_DEMO_TOKENS_PER_SECOND": "0"}) as server:
-        yield server
 
 
 def test_the_commands_print_what_the_page_says(server: DevServer) -> None:

@@ -14,14 +14,12 @@ from tests.uploads import SESSIONS
 
 PATH = "docs/uploads.md"
 TEXT = (ROOT / PATH).read_text()
-KEY = "rp_a-key-to-try-things-with"
 
 
-def test_the_commands_print_what_the_page_says() -> None:
+def test_the_commands_print_what_the_page_says(server: DevServer) -> None:
     page = read(PATH)
 
-    with DevServer({"REPRISE_LOCAL_API_KEY": KEY, "REPRISE_DEMO_TOKENS_PER_SECOND": "0"}) as server:
-        outputs = run(page.blocks, server.environ)
+    outputs = run(page.blocks, server.environ)
 
     for block, output in zip(page.blocks, outputs, strict=True):
         # ids and sizes are numbers, for which a page cannot have a …
