@@ -30,7 +30,6 @@ class Surface(ABC):
     """
 
     name: ClassVar[str]
-    can_stop: ClassVar[bool] = True
 
     def __init__(self, secret: str, agent: str) -> None:
         self.api = Api(secret)
@@ -64,10 +63,6 @@ class Surface(ABC):
     def ending(self, told: Response) -> str:
         """How a stream ended, in this surface's words."""
 
-    def stop(self, conversation: str, answer: str) -> Response:
-        """Have an answer end early, where `can_stop`."""
-        raise NotImplementedError
-
     def listed(self) -> list[str] | None:
         """The ids of the conversations; None where a surface has no list."""
         return None
@@ -81,7 +76,15 @@ class Surface(ABC):
         return self.made(self.start(text))
 
 
-class Conversations(Surface):
+class Stopping(Surface):
+    """One whose clients can end an answer early."""
+
+    @abstractmethod
+    def stop(self, conversation: str, answer: str) -> Response:
+        """Have an answer end early."""
+
+
+class Conversations(Stopping):
     name = "conversations"
 
     def start(self, text: str, **request: Any) -> Response:
@@ -117,7 +120,7 @@ class Conversations(Surface):
         return " ".join(filter(None, (last["type"], reason, done)))
 
 
-class Opey(Surface):
+class Opey(Stopping):
     """A thread is called by its conversation's id."""
 
     name = "opey"
@@ -158,7 +161,6 @@ class Opey(Surface):
 
 class Chatbase(Surface):
     name = "chatbase"
-    can_stop = False
 
     def start(self, text: str, **request: Any) -> Response:
         return self.api.stream(chatbase.chat(self.agent), json={"message": text}, **request)
@@ -192,7 +194,7 @@ class Chatbase(Surface):
         return f"{finish['type']} {finish['finishReason']} {DONE}"
 
 
-class Fixie(Surface):
+class Fixie(Stopping):
     name = "fixie"
 
     def start(self, text: str, **request: Any) -> Response:
@@ -240,7 +242,6 @@ class Sessions(Surface):
     """
 
     name = "sessions"
-    can_stop = False
 
     def __init__(self, secret: str, agent: str) -> None:
         super().__init__(secret, agent)

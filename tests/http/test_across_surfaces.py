@@ -15,7 +15,7 @@ from tests.chatbase import put_agent
 from tests.knowledge.pdfs import document
 from tests.models import FakeModels
 from tests.pause import Pause, under_way, until
-from tests.surfaces import SURFACES, Shown, Surface, surfaces_of
+from tests.surfaces import SURFACES, Shown, Stopping, Surface, surfaces_of
 from tests.uploads import sent
 
 begun_on_each = pytest.mark.parametrize("begun_on", SURFACES)
@@ -103,7 +103,8 @@ def stop_while_all_look_on(walk: Walk, surface: Surface, models: FakeModels) -> 
     """A redo that another surface stops, and that nobody can come between."""
     *before, question, answer = walk.shown()
     everybody = walk.surfaces.values()
-    stopper = next(each for each in everybody if each.can_stop and each is not surface)
+    stoppers = (each for each in everybody if isinstance(each, Stopping))
+    stopper = next(each for each in stoppers if each is not surface)
     pause = Pause()
     models.enqueue(["Once", " upon", pause, " never said"])
 

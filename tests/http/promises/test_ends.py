@@ -17,6 +17,7 @@ from tests.promises import (
     holds,
     state_of,
 )
+from tests.surfaces import Stopping
 
 
 @pytest.mark.parametrize("way", ["send", "redo"])
@@ -25,7 +26,8 @@ def test_a_stopped_answer_keeps_its_text_and_is_paid(
 ) -> None:
     before, pause = client.credits, Pause()
     quick.enqueue(["Hel", pause, " never said"])
-    stopper = client.surface if client.surface.can_stop else client.surfaces["conversations"]
+    either = client.surface, client.surfaces["conversations"]
+    stopper = next(each for each in either if isinstance(each, Stopping))
 
     with under_way(lambda: WAYS[way](client), pause) as answering:
         running = client.surface.shown(client.made)[-1]
