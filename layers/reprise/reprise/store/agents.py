@@ -20,7 +20,7 @@ from pynamodb.expressions.condition import Condition
 
 from reprise.chat.agents import BUILT_IN, Agent, AgentTool
 from reprise.store import keys
-from reprise.store.table import Item, Refused, Transaction, get, query
+from reprise.store.table import Item, Refused, Transaction, get, query_all
 
 T = TypeVar("T")
 
@@ -92,19 +92,16 @@ def default_of(owner: str) -> Agent | None:
 def all_of(owner: str) -> list[Entry]:
     """An account's agents, by id."""
     entries: list[Entry] = []
-    default = start = None
-    while True:
-        items, start = query(owner, Item.sk.startswith(keys.AGENT), start=start)
-        for item in items:
-            match item:
-                case AgentItem():  # it comes first: its key is the beginning of the others'
-                    default = item.id
-                case AgentOfAccountItem():
-                    agent_id = item.sk.removeprefix(keys.agent_of_account(""))
-                    is_default = agent_id == default
-                    entries.append(Entry(agent_id, item.name, item.model, item.public, is_default))
-        if not start:
-            return entries
+    default = None
+    for item in query_all(owner, Item.sk.startswith(keys.AGENT)):
+        match item:
+            case AgentItem():  # it comes first: its key is the beginning of the others'
+                default = item.id
+            case AgentOfAccountItem():
+                agent_id = item.sk.removeprefix(keys.agent_of_account(""))
+                is_default = agent_id == default
+                entries.append(Entry(agent_id, item.name, item.model, item.public, is_default))
+    return entries
 
 
 def put(agent: Agent, *, make_default: bool) -> Agent | None:

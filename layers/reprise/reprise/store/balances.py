@@ -22,7 +22,7 @@ from reprise.chat.errors import NoCredits, TooManyRunning
 from reprise.chat.ids import milliseconds_of
 from reprise.chat.messages import Hold, Message, Usage
 from reprise.store import keys
-from reprise.store.table import Item, Refusal, Refused, Transaction, get, query
+from reprise.store.table import Item, Refusal, Refused, Transaction, get, query, query_all
 
 GRANT = "grant-"  # begins the ids of grants in the ledger: behind all generations
 
@@ -211,13 +211,8 @@ def grant(payer: str, month: str, amount: int, allowance: int, entry: str, now_m
 
 def entries(payer: str) -> list[LedgerItem]:
     """All ledger entries of an account, in the order of their keys."""
-    found: list[LedgerItem] = []
-    start = None
-    while True:
-        items, start = query(payer, Item.sk.startswith(keys.ledger("")), start=start)
-        found += [item for item in items if isinstance(item, LedgerItem)]
-        if not start:
-            return found
+    items = query_all(payer, Item.sk.startswith(keys.ledger("")))
+    return [item for item in items if isinstance(item, LedgerItem)]
 
 
 def last_entries(payer: str, limit: int) -> list[Entry]:

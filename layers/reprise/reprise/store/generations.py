@@ -24,7 +24,7 @@ from reprise.store.items import (
     MessageItem,
     VersionsItem,
 )
-from reprise.store.table import Item, Refusal, Refused, Transaction, get, query, write
+from reprise.store.table import Item, Refusal, Refused, Transaction, get, query_all, write
 
 logger = Logger(child=True)
 
@@ -271,18 +271,13 @@ def logged_since(
     """The events in the chunks behind number `after`, in order, and the number of the last
     chunk.
     """
-    partition, start, last = keys.generation(generation), None, after
-    events: list[Produced] = []
-    while True:
-        chunks, start = query(
-            partition, Item.sk > keys.chunk(after), consistent=consistent, start=start
-        )
-        for chunk in chunks:
-            if isinstance(chunk, ChunkItem):
-                events += unpack(chunk.events)
-                last = int(chunk.sk.removeprefix(keys.CHUNK))
-        if not start:
-            return events, last
+    events, last = list[Produced](), after
+    behind = Item.sk > keys.chunk(after)
+    for chunk in query_all(keys.generation(generation), behind, consistent=consistent):
+        if isinstance(chunk, ChunkItem):
+            events += unpack(chunk.events)
+            last = int(chunk.sk.removeprefix(keys.CHUNK))
+    return events, last
 
 
 def end(

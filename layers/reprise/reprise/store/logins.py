@@ -9,7 +9,7 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from reprise.store import keys
 from reprise.store.accounts import AccountItem, ApiKey, KeyItem
 from reprise.store.sessions import Session, SessionItem, to_item
-from reprise.store.table import Item, Refused, Transaction, query
+from reprise.store.table import Item, Refused, Transaction, query_all
 
 
 class LoginItem(Item, discriminator="SA"):
@@ -83,9 +83,5 @@ def end(owner: str, key_id: str) -> None:
 
 
 def _of(owner: str) -> Iterator[LoginItem]:
-    start = None
-    while True:
-        items, start = query(owner, Item.sk.startswith(keys.session("")), start=start)
-        yield from (item for item in items if isinstance(item, LoginItem))
-        if not start:
-            return
+    items = query_all(owner, Item.sk.startswith(keys.session("")))
+    return (item for item in items if isinstance(item, LoginItem))

@@ -20,7 +20,7 @@ from pynamodb.expressions.update import Action
 from reprise.chat.prompts import Draft, Prompt
 from reprise.store import keys
 from reprise.store.claims import Claim
-from reprise.store.table import Item, Refused, Transaction, get, query, write
+from reprise.store.table import Item, Refused, Transaction, get, query_all, write
 
 
 class PromptItem(Item, discriminator="PR"):
@@ -88,17 +88,11 @@ def newest_first(owner: str) -> Iterator[Prompt | Uses]:
     """All prompts of an account, page by page; behind them its uses of templates, whose numbers are
     small.
     """
-    start = None
-    while True:
-        prefix = Item.sk.startswith(keys.PROMPT)
-        items, start = query(owner, prefix, reverse=True, start=start)
-        for item in items:
-            if isinstance(item, PromptItem):
-                yield _prompt(item)
-            elif isinstance(item, TemplateUsesItem):
-                yield Uses(_number(item), int(item.uses))
-        if not start:
-            return
+    for item in query_all(owner, Item.sk.startswith(keys.PROMPT), reverse=True):
+        if isinstance(item, PromptItem):
+            yield _prompt(item)
+        elif isinstance(item, TemplateUsesItem):
+            yield Uses(_number(item), int(item.uses))
 
 
 def update(owner: str, number: int, changes: Mapping[str, Any], now_ms: int) -> Prompt | None:

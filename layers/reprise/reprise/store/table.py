@@ -114,11 +114,19 @@ def query(
     return [Item.from_raw_data(raw) for raw in data["Items"]], data.get("LastEvaluatedKey")
 
 
-def query_all(partition: str) -> Iterator[Item]:
-    """All items of a partition, page by page."""
+def query_all(
+    partition: str,
+    condition: Condition | None = None,
+    *,
+    reverse: bool = False,
+    consistent: bool = True,
+) -> Iterator[Item]:
+    """All items of a partition, or those of a range, page by page."""
     start = None
     while True:
-        items, start = query(partition, start=start)
+        items, start = query(
+            partition, condition, reverse=reverse, consistent=consistent, start=start
+        )
         yield from items
         if not start:
             return

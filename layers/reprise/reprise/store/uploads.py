@@ -12,7 +12,7 @@ from reprise.store import bucket, keys
 from reprise.store.claims import Claim
 from reprise.store.conversations import from_item as conversation_from
 from reprise.store.items import ConversationItem, UploadItem
-from reprise.store.table import Item, Refused, Transaction, get_many, query, write
+from reprise.store.table import Item, Refused, Transaction, get_many, query_all, write
 
 Status = Literal["pending", "ready", "failed"]
 PENDING_KEPT = 24 * 3600  # seconds, as the bucket keeps what nobody took over
@@ -140,17 +140,13 @@ def find(owner: str, number: int, upload: int) -> tuple[Conversation | None, Upl
 
 def ready(conversation: Conversation) -> list[Upload]:
     """A conversation's files that can be read, the first one first."""
-    found: list[Upload] = []
-    start = None
-    while True:
-        items, start = query(_partition(conversation), Item.sk.startswith(keys.UPLOAD), start=start)
-        found += [_from_item(item) for item in items if isinstance(item, UploadItem)]
-        if not start:
-            return [
-                upload
-                for upload in found
-                if upload.status == "ready" and upload.created >= conversation.created
-            ]
+    items = query_all(_partition(conversation), Item.sk.startswith(keys.UPLOAD))
+    uploads = (_from_item(item) for item in items if isinstance(item, UploadItem))
+    return [
+        upload
+        for upload in uploads
+        if upload.status == "ready" and upload.created >= conversation.created
+    ]
 
 
 def _count(transaction: Transaction, conversation: Conversation, *, ready: bool) -> None:
